@@ -1,0 +1,1 @@
+//! Roadstead gives a team its own platform on Kubernetes.

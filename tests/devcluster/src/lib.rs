@@ -1,0 +1,1 @@
+//! A real Kubernetes with real nodes, built from Go modules.
