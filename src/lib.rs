@@ -1,1 +1,14 @@
 //! Roadstead gives a team its own platform on Kubernetes.
+//!
+//! ```text
+//! what people say (api)  →  what we decide (plan: pure, synchronous)  →  what we do (run: the only async code)
+//!                                                                         how people say it by hand (cli)
+//! ```
+//!
+//! - [`api`]: the kinds, with the documentation that becomes `kubectl explain`.
+//! - [`kinds`]: the registry: one line for each kind.
+//! - [`plan`]: from an object and what is seen of the world to children, status and the next time to look.
+
+pub mod api;
+pub mod kinds;
+pub mod plan;

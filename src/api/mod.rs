@@ -1,0 +1,54 @@
+//! What people say: the kinds of `roadstead.dev/v1alpha1`, one file a kind.
+//!
+//! Types and their documentation, no behaviour. Every doc comment on a field becomes `kubectl explain`, so each says what the
+//! field does, its unit, its range and its default. Defaults live in the plan, not in the schema: Git and the cluster then
+//! always carry the same value.
+
+pub mod application;
+pub mod cronjob;
+pub mod environment;
+pub mod instance;
+pub mod name;
+pub mod release;
+pub mod service;
+pub mod service_class;
+pub mod status;
+
+pub use application::Application;
+pub use cronjob::Cronjob;
+pub use environment::Environment;
+pub use instance::Instance;
+pub use release::Release;
+pub use service::Service;
+pub use service_class::ServiceClass;
+
+/// The API group of every kind.
+pub const GROUP: &str = "roadstead.dev";
+/// The only API version so far.
+pub const VERSION: &str = "v1alpha1";
+/// `apiVersion` as manifests write it.
+pub const API_VERSION: &str = "roadstead.dev/v1alpha1";
+
+/// The field manager of every write of the operator.
+pub const MANAGER: &str = "roadstead";
+/// The field manager that holds `replicas` for the moment in which an HPA takes over.
+pub const HANDOVER: &str = "roadstead-handover";
+/// The finalizer of the kinds that must act before they go.
+pub const FINALIZER: &str = "roadstead.dev/finalizer";
+
+/// Label on every child: the UID of the object it was made for. The policy that binds the operator reads it.
+pub const OWNER: &str = "roadstead.dev/owner";
+/// Annotation on every applied child: the hash of what was applied.
+pub const APPLIED: &str = "roadstead.dev/applied";
+/// Label on a Namespace: the Instance (`metadata.name`) that it belongs to.
+pub const INSTANCE: &str = "roadstead.dev/instance";
+/// Label on everything that an Environment runs.
+pub const ENVIRONMENT: &str = "roadstead.dev/environment";
+/// Label on the pods of a container, with its name.
+pub const CONTAINER: &str = "roadstead.dev/container";
+/// Label on a Release, its snapshot Secret and its pods: the number.
+pub const RELEASE: &str = "roadstead.dev/release";
+/// Label on everything that a Service runs.
+pub const SERVICE: &str = "roadstead.dev/service";
+/// Label on everything that a Cronjob runs.
+pub const CRONJOB: &str = "roadstead.dev/cronjob";

@@ -1,0 +1,2 @@
+//! `kubectl roadstead`: the platform by hand.
+fn main() {}

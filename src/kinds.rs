@@ -1,0 +1,159 @@
+//! The registry: one line for each kind. Everything that is done for every kind iterates over it.
+
+use std::any::Any;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    api,
+    plan::{Body, Kept, Kind, Plan, Seen, Watched, facts},
+};
+
+/// Where a kind is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Everywhere, every object: our own kinds.
+    All,
+    /// Everywhere, by the label that says whom an object was made for.
+    Owned,
+    /// Everywhere, by the label that makes a Namespace an Instance's. Each one that appears opens the `InInstances` watches.
+    Hosts,
+    /// In each Instance's namespace, every object.
+    InInstances,
+}
+
+/// How a kind is turned into a plan: only our own kinds are.
+pub type Planner = fn(&Kept, &Seen<'_>, Timestamp) -> Plan;
+
+/// All that the engine knows of a kind.
+pub struct Entry {
+    /// Which kind.
+    pub of: Of,
+    /// API group; empty for the core group.
+    pub group: &'static str,
+    /// API version within the group.
+    pub version: &'static str,
+    /// The word in manifests.
+    pub kind: &'static str,
+    /// The word in URLs.
+    pub plural: &'static str,
+    /// Whether its objects stand in namespaces.
+    pub namespaced: bool,
+    /// Where it is watched.
+    pub watch: Watch,
+    /// What is kept of an object, decoded from its JSON.
+    pub decode: fn(&str) -> Result<Body, serde_json::Error>,
+    /// By which keys an object can be asked for, besides its name.
+    pub keys: fn(&Body) -> Vec<String>,
+    /// How it is planned, if it is ours.
+    pub plan: Option<Planner>,
+}
+
+impl Entry {
+    /// `apiVersion` as manifests write it.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+}
+
+fn decode<K: Watched + DeserializeOwned>(json: &str) -> Result<Body, serde_json::Error> {
+    serde_json::from_str::<K>(json).map(|k| std::sync::Arc::new(k) as Body)
+}
+
+/// Ours are kept whole, less what nobody reads: the record of field managers and what kubectl remembers.
+fn decode_ours<K: Watched + kube::Resource + DeserializeOwned>(
+    json: &str,
+) -> Result<Body, serde_json::Error> {
+    let mut object = serde_json::from_str::<K>(json)?;
+    object.meta_mut().managed_fields = None;
+    object.meta_mut().annotations = None;
+    Ok(std::sync::Arc::new(object) as Body)
+}
+
+fn keys<K: Watched>(body: &Body) -> Vec<String> {
+    let any: &(dyn Any + Send + Sync) = body.as_ref();
+    any.downcast_ref::<K>()
+        .map(Watched::keys)
+        .unwrap_or_default()
+}
+
+fn plan<K: Kind>(kept: &Kept, seen: &Seen<'_>, now: Timestamp) -> Plan {
+    let any: &(dyn Any + Send + Sync) = kept.body.as_ref();
+    any.downcast_ref::<K>()
+        .map(|k| k.plan(kept, seen, now))
+        .unwrap_or_default()
+}
+
+macro_rules! registry {
+    (
+        ours { $($our:ident: $our_plural:literal, $our_scoped:literal;)* }
+        theirs { $($their:ident($fact:ident): $group:literal / $version:literal $kind:literal $plural:literal, $scoped:literal, $watch:ident;)* }
+    ) => {
+        /// A kind that Roadstead plans or watches. Ours are bare, Kubernetes' are qualified where the words meet.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Of {
+            $(#[doc = concat!("Our ", stringify!($our), ".")] $our,)*
+            $(#[doc = concat!("Kubernetes' ", $kind, ".")] $their,)*
+        }
+
+        /// Every kind, ours first.
+        pub static KINDS: &[Entry] = &[
+            $(Entry {
+                of: Of::$our, group: api::GROUP, version: api::VERSION, kind: stringify!($our), plural: $our_plural,
+                namespaced: $our_scoped, watch: Watch::All,
+                decode: decode_ours::<api::$our>, keys: keys::<api::$our>, plan: Some(plan::<api::$our>),
+            },)*
+            $(Entry {
+                of: Of::$their, group: $group, version: $version, kind: $kind, plural: $plural,
+                namespaced: $scoped, watch: Watch::$watch,
+                decode: decode::<facts::$fact>, keys: keys::<facts::$fact>, plan: None,
+            },)*
+        ];
+
+        $(impl Watched for facts::$fact {
+            const OF: Of = Of::$their;
+        })*
+    };
+}
+
+registry! {
+    ours {
+        Instance: "instances", false;
+        Application: "applications", true;
+        Environment: "environments", true;
+        Release: "releases", true;
+        Service: "managedservices", true;
+        ServiceClass: "serviceclasses", false;
+        Cronjob: "appcronjobs", true;
+    }
+    theirs {
+        Namespace(Namespace): "" / "v1" "Namespace" "namespaces", false, Hosts;
+        Secret(Secret): "" / "v1" "Secret" "secrets", true, InInstances;
+        Pod(Pod): "" / "v1" "Pod" "pods", true, Owned;
+        CoreService(CoreService): "" / "v1" "Service" "services", true, Owned;
+        PersistentVolumeClaim(PersistentVolumeClaim): "" / "v1" "PersistentVolumeClaim" "persistentvolumeclaims", true, Owned;
+        ResourceQuota(ResourceQuota): "" / "v1" "ResourceQuota" "resourcequotas", true, Owned;
+        LimitRange(LimitRange): "" / "v1" "LimitRange" "limitranges", true, Owned;
+        Deployment(Deployment): "apps" / "v1" "Deployment" "deployments", true, Owned;
+        StatefulSet(StatefulSet): "apps" / "v1" "StatefulSet" "statefulsets", true, Owned;
+        Job(Job): "batch" / "v1" "Job" "jobs", true, Owned;
+        BatchCronJob(BatchCronJob): "batch" / "v1" "CronJob" "cronjobs", true, Owned;
+        HorizontalPodAutoscaler(HorizontalPodAutoscaler): "autoscaling" / "v2" "HorizontalPodAutoscaler" "horizontalpodautoscalers", true, Owned;
+        PodDisruptionBudget(PodDisruptionBudget): "policy" / "v1" "PodDisruptionBudget" "poddisruptionbudgets", true, Owned;
+        NetworkPolicy(NetworkPolicy): "networking.k8s.io" / "v1" "NetworkPolicy" "networkpolicies", true, Owned;
+        RoleBinding(RoleBinding): "rbac.authorization.k8s.io" / "v1" "RoleBinding" "rolebindings", true, Owned;
+    }
+}
+
+impl Of {
+    /// What the engine knows of the kind.
+    pub fn entry(self) -> &'static Entry {
+        &KINDS[self as usize]
+    }
+}

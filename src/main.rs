@@ -1,0 +1,2 @@
+//! The operator: what runs in the cluster.
+fn main() {}

@@ -1,0 +1,4 @@
+//! Children that several kinds make.
+
+pub mod meta;
+pub mod pod;
