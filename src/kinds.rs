@@ -26,6 +26,9 @@ pub enum Watch {
 /// How a kind is turned into a plan: only our own kinds are.
 pub type Planner = fn(&Kept, &Seen<'_>, Timestamp) -> Plan;
 
+/// How a kind's CustomResourceDefinition is made: only our own kinds have one.
+pub type Definition = fn() -> Result<serde_json::Value, serde_json::Error>;
+
 /// All that the engine knows of a kind.
 pub struct Entry {
     /// Which kind.
@@ -48,6 +51,8 @@ pub struct Entry {
     pub keys: fn(&Body) -> Vec<String>,
     /// How it is planned, if it is ours.
     pub plan: Option<Planner>,
+    /// How the API server gets to know it, if it is ours.
+    pub definition: Option<Definition>,
 }
 
 impl Entry {
@@ -108,11 +113,12 @@ macro_rules! registry {
                 of: Of::$our, group: api::GROUP, version: api::VERSION, kind: stringify!($our), plural: $our_plural,
                 namespaced: $our_scoped, watch: Watch::All,
                 decode: decode_ours::<api::$our>, keys: keys::<api::$our>, plan: Some(plan::<api::$our>),
+                definition: Some(api::definition::<api::$our>),
             },)*
             $(Entry {
                 of: Of::$their, group: $group, version: $version, kind: $kind, plural: $plural,
                 namespaced: $scoped, watch: Watch::$watch,
-                decode: decode::<facts::$fact>, keys: keys::<facts::$fact>, plan: None,
+                decode: decode::<facts::$fact>, keys: keys::<facts::$fact>, plan: None, definition: None,
             },)*
         ];
 

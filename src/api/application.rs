@@ -155,11 +155,11 @@ pub enum ContainerKind {
 pub struct Resources {
     /// What it asks for, by resource: `cpu`, `memory`, `ephemeral-storage`. Default: 50m CPU and 64Mi of memory.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(extend("maxProperties" = 8, "additionalProperties" = {"type": "string", "maxLength": 32}))]
     pub requests: BTreeMap<String, String>,
     /// What it may use at most, by resource. Default: no limit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(extend("maxProperties" = 8, "additionalProperties" = {"type": "string", "maxLength": 32}))]
     pub limits: BTreeMap<String, String>,
 }
 

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
     doc = "A command on a schedule, in the image and variables of an Environment's current release.",
     printcolumn(name = "Environment", type_ = "string", json_path = ".spec.environmentRef.name"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
-    printcolumn(name = "Next run", type_ = "date", json_path = ".status.nextRunAt", priority = 1),
+    printcolumn(name = "Next run", type_ = "string", json_path = ".status.nextRunAt", priority = 1),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 40")

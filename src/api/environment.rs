@@ -237,7 +237,7 @@ pub struct EnvironmentStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 300))]
     pub pending_changes: Vec<PendingChange>,
-    /// What runs.
+    /// What runs: one entry for each Pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub replicas: Vec<Replica>,
@@ -302,7 +302,7 @@ pub struct Replica {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EffectiveVariable {
-    /// Name.
+    /// Name of the variable.
     #[schemars(length(max = 300))]
     pub name: String,
     /// `Application`, `Environment`, `Service` or `Roadstead`.

@@ -50,7 +50,7 @@ pub struct InstanceSpec {
     pub access: Vec<Access>,
     /// Limits on what the Instance may use in total, by resource name as in a ResourceQuota, such as `requests.cpu`, `requests.memory`, `requests.storage` and `pods`. No limit when absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 32}))]
     pub quota: BTreeMap<String, String>,
     /// Who may reach the Instance over the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]

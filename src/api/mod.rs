@@ -6,6 +6,7 @@
 
 pub mod application;
 pub mod cronjob;
+mod definition;
 pub mod environment;
 pub mod instance;
 pub mod name;
@@ -16,6 +17,7 @@ pub mod status;
 
 pub use application::Application;
 pub use cronjob::Cronjob;
+pub use definition::definition;
 pub use environment::Environment;
 pub use instance::Instance;
 pub use release::Release;

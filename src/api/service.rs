@@ -212,7 +212,7 @@ pub struct PasswordHashFrom {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreFrom {
-    /// The Backup.
+    /// The Backup to take it from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_ref: Option<Ref>,
     /// Which Service of the Backup.
@@ -285,7 +285,7 @@ pub struct Endpoint {
     /// Host name inside the cluster.
     #[schemars(length(max = 253))]
     pub host: String,
-    /// Port.
+    /// Port that it listens on.
     pub port: i32,
 }
 

@@ -217,7 +217,7 @@ pub enum ScalingMode {
 #[x_kube(validation = Rule::new("has(self.value) != has(self.from)").message("a variable of a class has either value or from: set exactly one of them"))]
 #[serde(rename_all = "camelCase")]
 pub struct ClassEnv {
-    /// Name.
+    /// Name of the variable.
     #[schemars(
         length(min = 1, max = 255),
         regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$")

@@ -1,3 +1,10 @@
 //! What can be shown without a cluster: decisions, and what this project says about itself.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "that is how a test fails"
+)]
+
+mod crds;
 mod ledger;
