@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 40")
         .message("metadata.name must be a DNS label that starts with a letter, of at most 40 characters: lowercase letters, digits and hyphens")
 )]
-#[x_kube(validation = Rule::new("self.?environmentRef == oldSelf.?environmentRef").message("environmentRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("self.environmentRef == oldSelf.environmentRef").message("environmentRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[serde(rename_all = "camelCase")]
 pub struct CronjobSpec {
     /// The Environment in whose image and variables it runs. Immutable.

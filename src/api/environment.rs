@@ -33,9 +33,9 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 32")
         .message("metadata.name must be a DNS label that starts with a letter, of at most 32 characters: lowercase letters, digits and hyphens")
 )]
-#[x_kube(validation = Rule::new("self.?applicationRef == oldSelf.?applicationRef").message("applicationRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
-#[x_kube(validation = Rule::new("self.?slug == oldSelf.?slug").message("slug is immutable: it can be neither changed nor removed; make a new object with the other value"))]
-#[x_kube(validation = Rule::new("self.?copyFrom == oldSelf.?copyFrom").message("copyFrom is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("self.applicationRef == oldSelf.applicationRef").message("applicationRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("has(self.slug) == has(oldSelf.slug) && (!has(self.slug) || self.slug == oldSelf.slug)").message("slug is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("has(self.copyFrom) == has(oldSelf.copyFrom) && (!has(self.copyFrom) || self.copyFrom == oldSelf.copyFrom)").message("copyFrom is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentSpec {
     /// The Application that it runs. Immutable.

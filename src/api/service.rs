@@ -32,11 +32,11 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 40")
         .message("metadata.name must be a DNS label that starts with a letter, of at most 40 characters: lowercase letters, digits and hyphens")
 )]
-#[x_kube(validation = Rule::new("self.?classRef == oldSelf.?classRef").message("classRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
-#[x_kube(validation = Rule::new("self.?tier == oldSelf.?tier").message("tier is immutable: it can be neither changed nor removed; make a new object with the other value"))]
-#[x_kube(validation = Rule::new("self.?provider == oldSelf.?provider").message("provider is immutable: it can be neither changed nor removed; make a new object with the other value"))]
-#[x_kube(validation = Rule::new("self.?region == oldSelf.?region").message("region is immutable: it can be neither changed nor removed; make a new object with the other value"))]
-#[x_kube(validation = Rule::new("self.?restoreFrom == oldSelf.?restoreFrom").message("restoreFrom is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("self.classRef == oldSelf.classRef").message("classRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("has(self.tier) == has(oldSelf.tier) && (!has(self.tier) || self.tier == oldSelf.tier)").message("tier is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("has(self.provider) == has(oldSelf.provider) && (!has(self.provider) || self.provider == oldSelf.provider)").message("provider is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("has(self.restoreFrom) == has(oldSelf.restoreFrom) && (!has(self.restoreFrom) || self.restoreFrom == oldSelf.restoreFrom)").message("restoreFrom is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceSpec {
     /// Name that people read, up to 255 characters. Default: `metadata.name`.

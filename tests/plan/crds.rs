@@ -182,3 +182,13 @@ fn every_kind_bounds_its_name_and_every_rule_says_what_to_do() {
         })
     });
 }
+
+#[test]
+fn no_rule_compares_two_optionals_of_which_the_server_cannot_bound_the_cost() {
+    everywhere("use has(self.x) == has(oldSelf.x) && …", |at| {
+        let rules = at.schema["x-kubernetes-validations"].as_array();
+        let text = |rule: &Value| rule["rule"].as_str().unwrap_or_default().to_owned();
+        let mut rules = rules.into_iter().flatten().map(text);
+        !rules.any(|rule| rule.contains("== oldSelf.?"))
+    });
+}
