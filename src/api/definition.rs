@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 /// The CustomResourceDefinition of a kind, as `crds/` holds it.
 ///
-/// It differs from what kube derives: an optional choice keeps the documentation of its field; nothing is defaulted, so Git
-/// and the cluster carry the same; nothing is nullable, so `field: null` means the same as leaving the field out.
+/// It differs from what kube derives: an optional choice keeps the documentation of its field, and nothing is defaulted, so Git and
+/// the cluster carry the same.
 pub fn definition<K: CustomResourceExt + JsonSchema>() -> Result<Value, serde_json::Error> {
     let mut crd: CustomResourceDefinition = K::crd();
     let annotations = crd.metadata.annotations.get_or_insert_default();
@@ -66,11 +66,15 @@ fn tidy(schema: Value) -> Value {
     let Value::Object(mut schema) = schema else {
         return schema;
     };
-    for noise in ["$schema", "title", "nullable", "default"] {
+    for noise in ["$schema", "title", "default"] {
         schema.remove(noise);
     }
     if schema.get("type") == Some(&json!("integer")) {
         schema.remove("format");
+    }
+    // Kubernetes admits `null` for no choice, whatever the list holds.
+    if schema.contains_key("enum") {
+        schema.remove("nullable");
     }
     for inner in ["items", "additionalProperties"] {
         if let Some(inner) = schema.get_mut(inner) {
