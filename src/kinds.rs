@@ -97,7 +97,7 @@ fn plan<K: Kind>(kept: &Kept, seen: &Seen<'_>, now: Timestamp) -> Plan {
 macro_rules! registry {
     (
         ours { $($our:ident: $our_plural:literal, $our_scoped:literal;)* }
-        theirs { $($their:ident($fact:ident): $group:literal / $version:literal $kind:literal $plural:literal, $scoped:literal, $watch:ident;)* }
+        theirs { $($their:ident($fact:ident): $group:literal / $version:literal $kind:literal $plural:literal, $scoped:literal, $watch:ident $(, by $keys:path)?;)* }
     ) => {
         /// A kind that Roadstead plans or watches. Ours are bare, Kubernetes' are qualified where the words meet.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -124,6 +124,9 @@ macro_rules! registry {
 
         $(impl Watched for facts::$fact {
             const OF: Of = Of::$their;
+            $(fn keys(&self) -> Vec<String> {
+                $keys(self)
+            })?
         })*
     };
 }
@@ -139,7 +142,7 @@ registry! {
         Cronjob: "appcronjobs", true;
     }
     theirs {
-        Namespace(Namespace): "" / "v1" "Namespace" "namespaces", false, Hosts;
+        Namespace(Namespace): "" / "v1" "Namespace" "namespaces", false, Hosts, by facts::Namespace::keys;
         Secret(Secret): "" / "v1" "Secret" "secrets", true, InInstances;
         Pod(Pod): "" / "v1" "Pod" "pods", true, Owned;
         CoreService(CoreService): "" / "v1" "Service" "services", true, Owned;

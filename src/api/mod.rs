@@ -44,6 +44,12 @@ pub const OWNER: &str = "roadstead.dev/owner";
 pub const APPLIED: &str = "roadstead.dev/applied";
 /// Label on a Namespace: the Instance (`metadata.name`) that it belongs to.
 pub const INSTANCE: &str = "roadstead.dev/instance";
+/// Annotation on an Instance's Namespace: the name that people know the Instance by. It is what makes it the holder of that name.
+pub const NAME: &str = "roadstead.dev/name";
+/// Label on an Instance's Namespace: `Free` or `Paid`. A policy reads it.
+pub const PLAN: &str = "roadstead.dev/plan";
+/// Label on an Instance's Namespace: `Active`, `Suspended` or `Frozen`. A policy reads it.
+pub const STATE: &str = "roadstead.dev/state";
 /// Label on everything that an Environment runs.
 pub const ENVIRONMENT: &str = "roadstead.dev/environment";
 /// Label on the pods of a container, with its name.

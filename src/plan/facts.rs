@@ -47,10 +47,39 @@ pub struct Condition {
 
 /// A Namespace.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(from = "RawNamespace")]
 pub struct Namespace {
+    /// The name of the Instance that it belongs to, as its annotation has it.
+    pub name: Option<String>,
     /// Its status.
     pub status: NamespaceStatus,
+}
+
+#[derive(Deserialize)]
+struct RawNamespace {
+    #[serde(default)]
+    metadata: RawMeta,
+    #[serde(default)]
+    status: NamespaceStatus,
+}
+
+impl From<RawNamespace> for Namespace {
+    fn from(mut raw: RawNamespace) -> Self {
+        Self {
+            name: raw.metadata.annotations.remove(crate::api::NAME),
+            status: raw.status,
+        }
+    }
+}
+
+impl Namespace {
+    /// By the name of its Instance, so that a second of that name finds the first.
+    pub fn keys(&self) -> Vec<String> {
+        self.name
+            .iter()
+            .map(|name| format!("name/{name}"))
+            .collect()
+    }
 }
 
 /// Status of a Namespace.
@@ -87,6 +116,8 @@ struct RawSecret {
 struct RawMeta {
     #[serde(default)]
     labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 impl From<RawSecret> for Secret {

@@ -164,6 +164,11 @@ pub trait World {
     fn by_key(&self, of: Of, ns: &str, key: &str) -> Vec<Arc<Kept>>;
     /// Everything of a kind in a namespace, ordered by name. It wakes the reader at every change there: prefer a key.
     fn list(&self, of: Of, ns: &str) -> Vec<Arc<Kept>>;
+
+    /// The service account that the operator works as: its namespace and its name.
+    fn account(&self) -> (&str, &str) {
+        ("roadstead-system", "roadstead")
+    }
 }
 
 /// A question that was asked. A change of its answer wakes who asked. What is owned needs no log: its owner is always woken.
@@ -237,6 +242,11 @@ impl<'a> Seen<'a> {
     pub fn list_in<K: Watched>(&self, ns: &str) -> Vec<Found<K>> {
         self.log.borrow_mut().insert(Read::List(K::OF, ns.into()));
         found(self.world.list(K::OF, ns))
+    }
+
+    /// The service account that the operator works as: its namespace and its name. It does not change while it works.
+    pub fn account(&self) -> (&'a str, &'a str) {
+        self.world.account()
     }
 
     /// What was asked.

@@ -57,6 +57,14 @@ impl Child {
         self
     }
 
+    /// A foreground deletion of its owner neither waits for it nor takes it again and again while the owner still works.
+    pub fn that_blocks_nothing(mut self) -> Self {
+        if let Some(Value::Object(reference)) = &mut self.reference {
+            reference.remove("blockOwnerDeletion");
+        }
+        self
+    }
+
     /// One more label, by its whole key.
     pub fn label(mut self, key: &str, value: impl Into<String>) -> Self {
         self.labels
