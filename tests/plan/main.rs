@@ -6,5 +6,6 @@
     reason = "that is how a test fails"
 )]
 
+mod chart;
 mod crds;
 mod ledger;
