@@ -151,9 +151,7 @@ fn every_schema_is_structural_and_defaults_nothing() {
     everywhere("type is one word", |at| {
         at.schema["type"].is_string() || at.schema["x-kubernetes-int-or-string"] == true
     });
-    let never = [
-        "anyOf", "oneOf", "allOf", "not", "$ref", "default", "const",
-    ];
+    let never = ["anyOf", "oneOf", "allOf", "not", "$ref", "default", "const"];
     everywhere("none of the words that make a schema surprising", |at| {
         !never.iter().any(|word| at.has(word))
     });

@@ -8,4 +8,5 @@
 
 mod chart;
 mod crds;
+mod goldens;
 mod ledger;
