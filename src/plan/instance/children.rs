@@ -19,8 +19,8 @@ use crate::{
 
 /// The API group of roles, bindings and what they bind.
 const RBAC: &str = "rbac.authorization.k8s.io";
-/// How long the part of a name may be that comes from a subject.
-const LEGIBLE: usize = 40;
+/// How much of a subject's name fits in an object's name as it is, and how much before a hash.
+const LEGIBLE: (usize, usize) = (35, 24);
 
 /// Everything, in the order in which it is made: first the right to make the rest.
 pub fn all(instance: &Instance, me: &Kept, account: (&str, &str), name: Option<&str>) -> Vec<Step> {
@@ -105,11 +105,12 @@ fn binding(me: &Kept, access: &Access) -> Child {
         _ => json!({"apiGroup": RBAC, "kind": kind, "name": access.name}),
     };
     // A binding's role never changes, so the role is part of its name.
-    let name = format!(
-        "roadstead-{role}-{}-{}",
-        kind.to_lowercase(),
-        legible(&access.name)
-    );
+    let short = match access.kind {
+        AccessKind::User => "user",
+        AccessKind::Group => "group",
+        AccessKind::ServiceAccount => "account",
+    };
+    let name = format!("roadstead-{role}-{short}-{}", legible(&access.name));
     bound(me, &name, &format!("roadstead-{role}"), &subject)
 }
 
@@ -122,24 +123,21 @@ fn bound(me: &Kept, name: &str, role: &str, subject: &Value) -> Child {
         .field("subjects", json!([subject]))
 }
 
-/// A subject's name as part of an object's name: as it is where that is possible, otherwise with a hash in place of what was lost.
+/// A subject's name as part of an object's name: as it is where that is possible, otherwise its beginning and a hash.
 fn legible(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let mut text: String = name
-        .chars()
-        .take(LEGIBLE)
-        .map(|c| if plain(c) { c } else { '-' })
-        .collect();
-    if text != name || name.starts_with('-') || name.ends_with('-') {
-        let hash = Sha256::digest(name.as_bytes());
-        let hash: String = hash
-            .iter()
-            .take(5)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        text = format!("{}-{hash}", text.trim_matches('-'));
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.len() <= LEGIBLE.0 && name.chars().all(is_plain) && !name.ends_with('-') {
+        return name.to_owned();
     }
-    text.trim_start_matches('-').to_owned()
+    let lower = name.chars().take(LEGIBLE.1).map(|c| c.to_ascii_lowercase());
+    let plain: String = lower.map(|c| if is_plain(c) { c } else { '-' }).collect();
+    let hash = Sha256::digest(name.as_bytes());
+    let hash: String = hash
+        .iter()
+        .take(5)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{}-{hash}", plain.trim_matches('-'))
 }
 
 fn quota(instance: &Instance, me: &Kept) -> Option<Child> {

@@ -136,6 +136,11 @@ pub fn closing(namespace: &Namespace) -> Verdict {
     held_up(Verdict::moving("RemovingNamespace", message), namespace)
 }
 
+/// The verdict on an Instance of which nothing is left.
+pub fn gone() -> Verdict {
+    Verdict::moving("Gone", "Nothing of it is left.")
+}
+
 /// With what Kubernetes says holds up the end of a Namespace.
 pub fn held_up(verdict: Verdict, namespace: &Namespace) -> Verdict {
     let causes = namespace

@@ -159,9 +159,12 @@ fn plan(instance: &Instance, me: &Kept, seen: &Seen<'_>, state: &State) -> Plan 
                 .collect();
             ("terminating", name, steps, leaving::closing(namespace))
         }
-        State::Gone => return Plan::default(),
+        State::Gone => ("terminating", None, vec![], leaving::gone()),
     };
-    let ours = !matches!(state, State::Foreign { .. } | State::Nameless { .. });
+    let ours = !matches!(
+        state,
+        State::Foreign { .. } | State::Nameless { .. } | State::Gone
+    );
     let status = InstanceStatus {
         state: Some(word.to_owned()),
         uri: name.map(|name| format!("/instances/{name}")),
@@ -174,7 +177,7 @@ fn plan(instance: &Instance, me: &Kept, seen: &Seen<'_>, state: &State) -> Plan 
         steps,
         status: json!(status),
         wake: None,
-        hold: true,
+        hold: !matches!(state, State::Gone),
     }
 }
 
@@ -231,8 +234,8 @@ fn lost(namespace: &Namespace) -> Verdict {
         "Somebody deleted Namespace {}; it is made again, empty, when it is gone.",
         namespace.name()
     );
-    let verdict = Verdict::default()
-        .with("Ready", "False", "NamespaceDeleted", message.clone())
-        .with("Reconciling", "True", "NamespaceDeleted", message);
-    leaving::held_up(accepted(verdict), namespace)
+    leaving::held_up(
+        accepted(Verdict::stalled("NamespaceDeleted", message)),
+        namespace,
+    )
 }
