@@ -1,5 +1,6 @@
 //! The chart: `deploy/operator.yaml` is what it renders, its rights are what the operator needs and no more, and the examples stand.
 
+mod argocd;
 mod examples;
 mod helm;
 mod rights;
