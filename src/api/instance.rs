@@ -48,9 +48,13 @@ pub struct InstanceSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"]))]
     pub access: Vec<Access>,
-    /// Limits on what the Instance may use in total, by resource name as in a ResourceQuota, such as `requests.cpu`, `requests.memory`, `requests.storage` and `pods`. No limit when absent.
+    /// Limits on what the Instance may use in total, by resource name as in a ResourceQuota, such as `requests.cpu`, `requests.memory`, `requests.storage` and `pods`. No limit when absent. Where CPU or memory is counted, a container that asks for none is given 50m CPU and 64Mi of memory, and limits of 1 CPU and 512Mi if limits are counted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 32}))]
+    #[x_kube(
+        validation = Rule::new("self.all(k, isQuantity(self[k]) && !quantity(self[k]).isLessThan(quantity('0')))").message("quota must hold amounts that are not negative, such as 500m, 8, 32Gi or 100"),
+        validation = Rule::new(r"self.all(k, k.matches('^((requests\\.|limits\\.)?(cpu|memory|ephemeral-storage)|requests\\.storage|(requests\\.)?hugepages-[0-9]+[KMGTPE]?i?|pods|services(\\.loadbalancers|\\.nodeports)?|secrets|configmaps|persistentvolumeclaims|replicationcontrollers|resourcequotas|[-a-z0-9.]+/[-a-zA-Z0-9_.]+)$'))").message("quota must name resources as a ResourceQuota does: requests.cpu, requests.memory, limits.memory, requests.storage, pods, persistentvolumeclaims, count/deployments.apps and the like")
+    )]
     pub quota: BTreeMap<String, String>,
     /// Who may reach the Instance over the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,6 +93,7 @@ pub enum InstanceState {
 /// One person, group or account and what it may do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(r"self.kind != 'ServiceAccount' || self.name.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')").message("name must be that of a service account in the Instance's namespace: lowercase letters, digits, hyphens and dots; no namespace"))]
 pub struct Access {
     /// `User`, `Group` or `ServiceAccount` (of the Instance's own namespace).
     pub kind: AccessKind,
@@ -125,10 +130,10 @@ pub enum AccessRole {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
-    /// `Strict`: nothing outside the Instance reaches it but what `allowFrom` names; it reaches out freely. `None`: everything reaches it. Default `Strict`.
+    /// `Strict`: nothing outside the Instance reaches it but what `allowFrom` names; it reaches out freely. `None`: everything reaches it. Services keep their own access lists in both. Default `Strict`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
-    /// Addresses outside the cluster that may reach the Instance all the same.
+    /// Addresses outside the cluster that may reach the Instance all the same; all of it but Services, which have access lists of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["cidr"]))]
     pub allow_from: Vec<AllowFrom>,
@@ -150,7 +155,10 @@ pub enum Isolation {
 pub struct AllowFrom {
     /// Range of addresses in CIDR notation, such as `10.0.0.0/8`.
     #[schemars(length(min = 1, max = 64))]
-    #[x_kube(validation = Rule::new("isCIDR(self)").message("cidr must be a range of addresses in CIDR notation, such as 10.0.0.0/8"))]
+    #[x_kube(
+        validation = Rule::new("isCIDR(self)").message("cidr must be a range of addresses in CIDR notation, such as 10.0.0.0/8"),
+        validation = Rule::new("!isCIDR(self) || cidr(self).masked() == cidr(self)").message("cidr must begin with the first address of its range, such as 10.0.0.0/8, not 10.1.2.3/8")
+    )]
     pub cidr: String,
     /// What this range is, up to 255 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
