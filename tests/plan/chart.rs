@@ -3,6 +3,7 @@
 mod argocd;
 mod examples;
 mod helm;
+mod kustomize;
 mod rights;
 
 use std::{env, fs, path::Path};
