@@ -7,10 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use k8s_openapi::api::{
-    core::v1::{Namespace, Node, ServiceAccount},
-    rbac::v1::ClusterRole,
-};
+use k8s_openapi::api::core::v1::{Namespace, Node, ServiceAccount};
 use kube::{Api, Client, api::ListParams};
 
 use crate::{
@@ -18,7 +15,7 @@ use crate::{
     addresses::Addresses,
     cleanup, control_plane,
     control_plane::Start,
-    debian, fake_nodes, guard,
+    debian, fake_nodes,
     image::catalogue,
     kubeconfig, network, node,
     options::Options,
@@ -157,7 +154,7 @@ async fn start_programs(
         }
         progress.at("starting names, storage and metrics");
         addons::start(start, addresses, state)?;
-        if start.options.policy && guard::has_policy_agent() {
+        if start.options.policy {
             nodes
                 .clone()
                 .try_for_each(|node| addons::start_policy(start, addresses, state, node))?;
@@ -171,11 +168,14 @@ async fn start_programs(
 }
 
 async fn api_ready(client: &Client) -> Result<bool> {
-    // The roles are what the API server sets up last.
-    let roles: Api<ClusterRole> = Api::all(client.clone());
+    // It says so once the roles are set up that the other programs need to start at all.
+    let request = http::Request::get("/readyz").body(Vec::new())?;
+    let ready = client
+        .request_text(request)
+        .await
+        .is_ok_and(|said| said == "ok");
     let spaces: Api<Namespace> = Api::all(client.clone());
-    Ok(roles.get_opt("system:node-proxier").await?.is_some()
-        && spaces.get_opt("kube-system").await?.is_some())
+    Ok(ready && spaces.get_opt("kube-system").await?.is_some())
 }
 
 async fn nodes_ready(client: &Client, state: &State) -> Result<()> {

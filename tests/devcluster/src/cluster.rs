@@ -210,6 +210,17 @@ impl Cluster {
         Ok(command)
     }
 
+    /// The PATH with this cluster's kubectl and helm first.
+    pub fn path(&self) -> Result<std::ffi::OsString> {
+        let programs = [self.kubectl()?, self.helm()?];
+        let own = programs
+            .iter()
+            .filter_map(|c| Path::new(c.get_program()).parent());
+        let given = std::env::var_os("PATH").unwrap_or_default();
+        let folders = own.map(Path::to_owned).chain(std::env::split_paths(&given));
+        std::env::join_paths(folders).context("a folder of the PATH has a strange name")
+    }
+
     /// Ends a cluster that was started here. Somebody else's, or a kept one, goes on.
     pub fn stop(mut self) -> Result<()> {
         self.end()

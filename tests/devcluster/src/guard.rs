@@ -56,11 +56,6 @@ pub fn program() -> Result<PathBuf> {
     Ok(file)
 }
 
-/// Whether the program can enforce policies.
-pub fn has_policy_agent() -> bool {
-    false
-}
-
 /// Starts a guard, which acts when this process is gone.
 pub fn start(place: &Place) -> Result<Child> {
     let mut command = match run::find("setsid") {

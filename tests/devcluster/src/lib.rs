@@ -13,7 +13,7 @@
 //! From the outside in: [`Cluster`] is a running cluster and [`Options`] what to ask for; [`image`] makes container images from
 //! folders, without a registry. Below stand the parts: [`tools`] builds the Go programs and [`debian`] finds the others,
 //! [`addresses`] and [`network`] lay the wires, [`control_plane`], [`node`] and [`addons`] start the programs, [`state`]
-//! remembers what was started and [`cleanup`] ends exactly that.
+//! remembers what was started and [`cleanup`] ends exactly that. [`policy`] enforces NetworkPolicy; [`product`] installs Roadstead.
 
 pub mod addons;
 pub mod addresses;
@@ -32,7 +32,9 @@ pub mod node;
 pub mod options;
 pub mod pki;
 pub mod place;
+pub mod policy;
 pub mod process;
+pub mod product;
 pub mod progress;
 pub mod run;
 pub mod state;

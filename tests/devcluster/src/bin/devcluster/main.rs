@@ -56,6 +56,16 @@ enum Command {
         #[arg(long)]
         folder: PathBuf,
     },
+    /// A part of a node: enforces NetworkPolicy on its pods
+    #[command(hide = true)]
+    PolicyAgent {
+        /// How to reach the cluster
+        #[arg(long)]
+        kubeconfig: PathBuf,
+        /// The node's name
+        #[arg(long)]
+        node: String,
+    },
     /// A part of a test's cluster: removes it when the test is gone
     #[command(hide = true)]
     Guard {
@@ -116,6 +126,11 @@ async fn main() -> ExitCode {
         Command::Build => commands::build(),
         Command::User { user, group } => commands::user(name, &user, &group).await,
         Command::Volumes { kubeconfig, folder } => commands::volumes(&kubeconfig, folder).await,
+        Command::PolicyAgent { kubeconfig, node } => {
+            devcluster::policy::enforce(&kubeconfig, &node)
+                .await
+                .map(|()| ExitCode::SUCCESS)
+        }
         Command::Guard { process } => {
             devcluster::guard::watch(name, process).map(|()| ExitCode::SUCCESS)
         }

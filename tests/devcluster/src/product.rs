@@ -1,0 +1,162 @@
+//! The product on a cluster: its images, its charts.
+
+use std::{path::PathBuf, process::Command};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    Cluster,
+    image::{catalogue, rust::static_program},
+    place::checkout,
+    progress::Progress,
+    run,
+};
+
+/// The namespace that the operator is installed into.
+pub const NAMESPACE: &str = "roadstead-system";
+
+/// Where the images of the product, the engines and the examples are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    /// The operator's, with its tag.
+    pub operator: String,
+    /// Postgres, for the catalogue.
+    pub postgres: String,
+    /// Redis, for the catalogue.
+    pub redis: String,
+    /// What the examples' images begin with in place of `docker.io`.
+    pub prefix: Option<String>,
+}
+
+impl Images {
+    /// Images that somebody else's cluster finds below this prefix.
+    pub fn below(prefix: &str) -> Self {
+        let prefix = prefix.trim_end_matches('/');
+        Self {
+            operator: format!("{prefix}/roadstead:{}", env!("CARGO_PKG_VERSION")),
+            postgres: format!("{prefix}/library/postgres:15"),
+            redis: format!("{prefix}/library/redis:7"),
+            prefix: Some(prefix.to_owned()),
+        }
+    }
+
+    /// Builds the images and brings them into every node of a cluster of our own.
+    pub fn load(cluster: &Cluster) -> Result<Self> {
+        let operator = catalogue::product(&static_program("roadstead", "roadstead")?)?;
+        let engines = [catalogue::postgres()?, catalogue::redis()?];
+        let shops = ["1.4", "1.5", "broken"]
+            .map(catalogue::shop)
+            .into_iter()
+            .collect::<Result<Vec<_>>>()?;
+        let progress = Progress::begin("Bringing the images into the nodes");
+        std::iter::once(&operator)
+            .chain(&engines)
+            .chain(&shops)
+            .try_for_each(|image| cluster.load(image))?;
+        progress.done();
+        let [postgres, redis] = engines;
+        Ok(Self {
+            operator: operator.name,
+            postgres: postgres.name,
+            redis: redis.name,
+            prefix: None,
+        })
+    }
+
+    /// A manifest of the examples, with the images where this cluster finds them.
+    pub fn place(&self, manifest: &str) -> String {
+        match &self.prefix {
+            Some(prefix) => manifest.replace("docker.io/", &format!("{prefix}/")),
+            None => manifest.to_owned(),
+        }
+    }
+}
+
+/// Installs both charts, or brings an installed product up to date, and waits until the operator is ready.
+pub fn install(cluster: &Cluster, images: &Images) -> Result<()> {
+    let progress = Progress::begin("Installing charts/roadstead");
+    let (repository, tag) = split(&images.operator)?;
+    let mut roadstead = upgrade(cluster, "roadstead")?;
+    roadstead.args(["--create-namespace", "--wait", "--timeout", "180s"]);
+    set(
+        &mut roadstead,
+        &[("image.repository", repository), ("image.tag", tag)],
+    );
+    run::output(&mut roadstead)?;
+    progress.done();
+    let progress = Progress::begin("Installing charts/roadstead-catalogue");
+    let mut catalogue = upgrade(cluster, "roadstead-catalogue")?;
+    set(
+        &mut catalogue,
+        &[
+            ("postgres.image", &images.postgres),
+            ("redis.image", &images.redis),
+            ("gigabyte", "64Mi"),
+        ],
+    );
+    run::output(&mut catalogue)?;
+    progress.done();
+    Ok(())
+}
+
+/// The plugin, built for this machine.
+pub fn plugin() -> Result<PathBuf> {
+    let progress = Progress::begin("Building the plugin");
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(checkout()).args([
+        "build",
+        "--quiet",
+        "--package",
+        "roadstead",
+        "--bin",
+        "kubectl-roadstead",
+    ]);
+    run::output(&mut command)?;
+    progress.done();
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| checkout().join("target"), PathBuf::from);
+    let file = target.join("debug/kubectl-roadstead");
+    if !file.is_file() {
+        bail!("cargo built no {}", file.display());
+    }
+    Ok(file)
+}
+
+fn upgrade(cluster: &Cluster, chart: &str) -> Result<Command> {
+    let mut helm = cluster.helm()?;
+    helm.args(["upgrade", "--install", chart])
+        .arg(checkout().join("charts").join(chart));
+    helm.args(["--namespace", NAMESPACE]);
+    Ok(helm)
+}
+
+fn set(helm: &mut Command, values: &[(&str, &str)]) {
+    for (key, value) in values {
+        helm.arg("--set-string").arg(format!("{key}={value}"));
+    }
+}
+
+fn split(image: &str) -> Result<(&str, &str)> {
+    image
+        .rsplit_once(':')
+        .with_context(|| format!("{image} has no tag"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_moves_every_image_of_a_manifest() {
+        let images = Images::below("registry.example/team/");
+        assert_eq!(
+            images.place("image: docker.io/acme/shop:1.4"),
+            "image: registry.example/team/acme/shop:1.4"
+        );
+        assert!(
+            images
+                .operator
+                .starts_with("registry.example/team/roadstead:")
+        );
+    }
+}
