@@ -165,4 +165,9 @@ impl Of {
     pub fn entry(self) -> &'static Entry {
         &KINDS[self as usize]
     }
+
+    /// Whether deleting one destroys what people cannot get back: such an object is never pruned, only deleted where a plan says so.
+    pub fn holds_data(self) -> bool {
+        matches!(self, Self::PersistentVolumeClaim | Self::Namespace)
+    }
 }

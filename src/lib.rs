@@ -8,7 +8,9 @@
 //! - [`api`]: the kinds, with the documentation that becomes `kubectl explain`.
 //! - [`kinds`]: the registry: one line for each kind.
 //! - [`plan`]: from an object and what is seen of the world to children, status and the next time to look.
+//! - [`run`]: the only async code: it watches, carries plans out, and knows no kind by name.
 
 pub mod api;
 pub mod kinds;
 pub mod plan;
+pub mod run;

@@ -1,0 +1,310 @@
+//! One pass over one object: plan, do what differs in the plan's order, prune, plan again until nothing differs, then say so once.
+
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use jiff::Timestamp;
+use kube::Client;
+use serde_json::{Value, json};
+use tokio::{sync::Semaphore, time::Instant};
+use tracing::{Instrument, debug, error, info, info_span, warn};
+
+use super::{
+    cache::Cache,
+    client::Requests,
+    events, fields,
+    metrics::{self, Metrics},
+    queue::{End, Queue},
+    report,
+    steps::{self, Hands},
+    stores::Record,
+    trouble::{Cause, Trouble},
+    view::View,
+    wire::Unreadable,
+};
+use crate::plan::{Gone, Id, Kept, Plan, Seen};
+
+/// A plan is made at most so often in a pass: one that does not come to rest is left alone for a while.
+const ROUNDS: usize = 4;
+/// No pass takes longer.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// A trouble that passes by itself is told only when it has come so often in a row.
+const PATIENCE: u32 = 3;
+
+/// What works on the objects that the queue hands out.
+pub struct Controller {
+    /// What is known.
+    pub cache: Arc<Cache>,
+    /// What is next.
+    pub queue: Arc<Queue>,
+    /// The way to the API server.
+    pub requests: Requests,
+    /// The same, for events.
+    pub client: Client,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Who this process is.
+    pub me: String,
+}
+
+/// How a pass ended.
+enum Pass {
+    /// All is as planned, as far as it can be now.
+    Settled(Option<Timestamp>),
+    /// A watch is not whole yet; it wakes the object when it is.
+    Early,
+}
+
+/// A plan, with what is to be done of it.
+struct Round {
+    plan: Plan,
+    due: Vec<usize>,
+    strays: Vec<Arc<Kept>>,
+    again: bool,
+}
+
+impl Controller {
+    /// Work until the queue is closed, then finish what is under way.
+    pub async fn work(self: Arc<Self>, concurrency: u32) {
+        let slots = Arc::new(Semaphore::new(concurrency as usize));
+        self.metrics.most.set(i64::from(concurrency));
+        while let Ok(slot) = slots.clone().acquire_owned().await {
+            let Some(id) = self.queue.next().await else {
+                break;
+            };
+            let me = self.clone();
+            tokio::spawn(async move {
+                let end = me.one(&id).await;
+                me.queue.done(&id, end);
+                drop(slot);
+            });
+        }
+        let all = slots.acquire_many(concurrency);
+        let _ = tokio::time::timeout(Duration::from_secs(10), all).await;
+    }
+
+    /// One pass, whatever happens in it: one that panics or takes too long has failed, and holds up nothing but its own object.
+    async fn one(&self, id: &Id) -> End {
+        let begun = Instant::now();
+        self.metrics.active.inc();
+        let record = self.cache.record(id);
+        let span = info_span!(
+            "reconcile",
+            kind = id.of.entry().kind,
+            namespace = &*id.ns,
+            name = &*id.name,
+            generation = record.as_ref().map(|r| r.kept.generation),
+        );
+        let pass = AssertUnwindSafe(self.pass(id)).catch_unwind();
+        let pass = tokio::time::timeout(DEADLINE, pass.instrument(span.clone())).await;
+        let _inside = span.entered();
+        let (end, result) = match pass {
+            Ok(Ok(Ok(Pass::Settled(wake)))) => (End::Done(wake.map(until)), "success"),
+            Ok(Ok(Ok(Pass::Early))) => (End::Done(None), "requeue_after"),
+            Ok(Ok(Err(trouble))) => {
+                match trouble.cause {
+                    Cause::Conflict | Cause::Fenced => debug!(%trouble, "put off"),
+                    _ => warn!(%trouble, "put off"),
+                }
+                let least = match trouble.cause {
+                    Cause::Busy(wait) => wait,
+                    _ => Duration::ZERO,
+                };
+                (End::Failed(least), "error")
+            }
+            Ok(Err(_)) => {
+                error!("a plan panicked");
+                (End::Failed(Duration::ZERO), "error")
+            }
+            Err(_) => {
+                error!("a pass took too long");
+                (End::Failed(Duration::ZERO), "error")
+            }
+        };
+        self.count(id, result, begun);
+        end
+    }
+
+    fn count(&self, id: &Id, result: &'static str, begun: Instant) {
+        let controller = id.of.entry().kind.to_lowercase();
+        let labels = metrics::Controller {
+            controller: controller.clone(),
+        };
+        if result == "error" {
+            self.metrics.errors.get_or_create(&labels).inc();
+        }
+        let time = self.metrics.time.get_or_create(&labels);
+        time.observe(begun.elapsed().as_secs_f64());
+        drop(time);
+        let labels = metrics::Pass { controller, result };
+        self.metrics.passes.get_or_create(&labels).inc();
+        self.metrics.active.dec();
+    }
+
+    async fn pass(&self, id: &Id) -> Result<Pass, Trouble> {
+        for _ in 0..ROUNDS {
+            let Some(record) = self.cache.record(id) else {
+                return Ok(Pass::Settled(None));
+            };
+            if let Some(unreadable) = self.unreadable(&record) {
+                return self.fail(&record, Value::Null, unreadable).await;
+            }
+            let hands = self.hands(&record.kept);
+            let Some(round) = self.plan(&record, &hands) else {
+                return Ok(Pass::Early);
+            };
+            if round.plan.hold && !record.kept.held && record.kept.deleting.is_none() {
+                hands.hold().await?;
+                continue;
+            }
+            if round.due.is_empty() && round.strays.is_empty() {
+                if round.again {
+                    continue;
+                }
+                return self.settle(&record, round.plan).await;
+            }
+            if let Err(trouble) = self.carry_out(&hands, &round).await {
+                return self.fail(&record, round.plan.status, trouble).await;
+            }
+        }
+        warn!("the plan does not come to rest");
+        let restless = Cause::Unreachable("the plan does not come to rest".to_owned());
+        Err(Trouble::new(id, "settle", restless))
+    }
+
+    fn hands<'a>(&'a self, me: &'a Kept) -> Hands<'a> {
+        Hands {
+            cache: &self.cache,
+            queue: &self.queue,
+            requests: &self.requests,
+            me,
+        }
+    }
+
+    fn unreadable(&self, record: &Record) -> Option<Trouble> {
+        let body: &(dyn std::any::Any + Send + Sync) = record.kept.body.as_ref();
+        let unreadable = body.downcast_ref::<Unreadable>()?;
+        let cause = Cause::Invalid(format!("it cannot be read ({})", unreadable.0));
+        Some(Trouble::new(&record.kept.id, "read", cause))
+    }
+
+    /// The plan, and what of it is to be done; nothing while a watch that it depends on is not whole.
+    fn plan(&self, record: &Record, hands: &Hands<'_>) -> Option<Round> {
+        let me = &record.kept;
+        let early = |of, ns: &str| !self.cache.wait(&me.id, of, ns);
+        if !me.id.ns.is_empty() && self.cache.inside().any(|of| early(of, &me.id.ns)) {
+            return None;
+        }
+        let planner = me.id.of.entry().plan?;
+        let epoch = self.cache.epoch();
+        let view = View::new(&self.cache, &me.id);
+        let seen = Seen::new(&view, me);
+        let plan = planner(me, &seen, Timestamp::now());
+        let again = self.cache.remember(&me.id, seen.into_log(), epoch);
+        if let Some((of, ns)) = view.early()
+            && early(of, &ns)
+        {
+            return None;
+        }
+        let targets = plan.steps.iter().map(steps::target);
+        let exempt = me.id.ns.is_empty();
+        for id in targets.clone() {
+            if !(exempt && self.cache.inside().any(|of| of == id.of)) && early(id.of, &id.ns) {
+                return None;
+            }
+        }
+        let named: HashSet<&Id> = targets.collect();
+        let strays = self.strays(me, &named);
+        let due = (0..plan.steps.len()).filter(|i| hands.due(&plan.steps[*i]));
+        Some(Round {
+            due: due.collect(),
+            again,
+            strays,
+            plan,
+        })
+    }
+
+    /// What is ours and goes with us, but is not in the plan. Never data; and nothing once we are being deleted ourselves: then the plan
+    /// says what goes, and the garbage collector sees to the rest.
+    fn strays(&self, me: &Kept, named: &HashSet<&Id>) -> Vec<Arc<Kept>> {
+        if me.deleting.is_some() {
+            return Vec::new();
+        }
+        let mine = self.cache.read(|s| s.prunable(&me.uid)).into_iter();
+        mine.filter(|k| !named.contains(&k.id) && !k.id.of.holds_data())
+            .collect()
+    }
+
+    async fn carry_out(&self, hands: &Hands<'_>, round: &Round) -> Result<(), Trouble> {
+        for step in round.due.iter().filter_map(|i| round.plan.steps.get(*i)) {
+            debug!(object = %steps::target(step), "step");
+            hands.carry_out(step).await?;
+        }
+        for stray in &round.strays {
+            info!(object = %stray.id, "pruned");
+            let gone = Gone {
+                id: stray.id.clone(),
+                uid: stray.uid.to_string(),
+            };
+            hands.delete(&gone).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, record: &Record, plan: Plan) -> Result<Pass, Trouble> {
+        let me = &record.kept;
+        if me.deleting.is_some() && me.held && !plan.hold {
+            self.hands(me).release().await?;
+            return Ok(Pass::Settled(plan.wake));
+        }
+        self.say(record, plan.status).await?;
+        Ok(Pass::Settled(plan.wake))
+    }
+
+    /// Say what was refused, then back off. What passes by itself is not told at once.
+    async fn fail(
+        &self,
+        record: &Record,
+        planned: Value,
+        trouble: Trouble,
+    ) -> Result<Pass, Trouble> {
+        let patient = self.queue.failures(&record.kept.id) < PATIENCE;
+        if !(trouble.passes() && patient) {
+            let record = self.cache.record(&record.kept.id);
+            let status = report::refused(planned, &trouble);
+            if let Some(record) = record {
+                self.say(&record, status).await?;
+            }
+        }
+        Err(trouble)
+    }
+
+    /// Write the status, if it says anything new, and tell the news.
+    async fn say(&self, record: &Record, planned: Value) -> Result<(), Trouble> {
+        let me = &record.kept;
+        let before = record.status.as_deref().unwrap_or("{}");
+        let before: Value = serde_json::from_str(before).unwrap_or_default();
+        let status = report::status(planned, &before, me.generation, Timestamp::now());
+        let hash = fields::hash(&status);
+        if status.is_null() || status == before || record.sent == hash {
+            return Ok(());
+        }
+        let patch = report::patch(&before, &status);
+        let body = json!({"metadata": {"uid": &*me.uid}, "status": patch});
+        match self.requests.merge_status(&me.id, &body).await {
+            Ok(wire) => self.hands(me).keep_status(&me.id, &wire, 0, hash),
+            Err(trouble) if trouble.cause == Cause::NotFound => return Ok(()),
+            Err(trouble) => return Err(trouble),
+        }
+        let news = report::news(&before, &status);
+        if !news.is_empty() {
+            events::tell(&self.client, &self.me, me, news).await;
+        }
+        Ok(())
+    }
+}
+
+/// How long from now.
+fn until(at: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO)
+}

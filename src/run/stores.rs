@@ -1,0 +1,304 @@
+//! The stores behind the cache's lock: a shelf a kind, and the indices over all of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{wake::Readers, wire::Fresh};
+use crate::{
+    kinds::{Entry, KINDS, Of, Watch},
+    plan::{Id, Kept},
+};
+
+/// An object in a store.
+#[derive(Clone)]
+pub struct Record {
+    /// What plans see of it.
+    pub kept: Arc<Kept>,
+    /// Hash of the fields that our manager applied.
+    pub fields: u64,
+    /// Whether `spec.replicas` is among them.
+    pub replicas: bool,
+    /// The hash of what was wanted when these fields were last known to be exactly ours; 0 if that is not known.
+    pub trusted: u64,
+    /// Its status as text.
+    pub status: Option<Arc<str>>,
+    /// Hash of the status that we last sent and the server answered with `status`; 0 if that is not known.
+    pub sent: u64,
+}
+
+/// How far a watch has come.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Sync {
+    /// It has not been heard of yet.
+    #[default]
+    Starting,
+    /// It was refused, and is tried again.
+    Failing(String),
+    /// Its store is whole.
+    Synced,
+}
+
+#[derive(Default)]
+pub(super) struct Scope {
+    pub(super) buffer: Vec<Fresh>,
+    pub(super) newest: u64,
+    pub(super) sync: Sync,
+}
+
+type Objects = BTreeMap<Arc<str>, Record>;
+
+#[derive(Default)]
+pub(super) struct Shelf {
+    pub(super) objects: HashMap<Arc<str>, Objects>,
+    pub(super) scopes: HashMap<Arc<str>, Scope>,
+}
+
+/// Everything behind the lock.
+pub(super) struct Stores {
+    pub(super) shelves: Vec<Shelf>,
+    pub(super) owned: HashMap<Arc<str>, BTreeSet<Id>>,
+    pub(super) keys: HashMap<(Of, Arc<str>, Arc<str>), BTreeSet<Arc<str>>>,
+    pub(super) uids: HashMap<Arc<str>, Id>,
+    pub(super) readers: Readers,
+    pub(super) waiting: HashMap<(Of, Arc<str>), HashSet<Id>>,
+    pub(super) epoch: u64,
+}
+
+impl Default for Stores {
+    fn default() -> Self {
+        let mut shelves: Vec<Shelf> = Vec::new();
+        for entry in KINDS {
+            let mut shelf = Shelf::default();
+            if entry.watch != Watch::InInstances {
+                shelf.scopes.insert("".into(), Scope::default());
+            }
+            shelves.push(shelf);
+        }
+        Self {
+            shelves,
+            owned: HashMap::new(),
+            keys: HashMap::new(),
+            uids: HashMap::new(),
+            readers: Readers::default(),
+            waiting: HashMap::new(),
+            epoch: 0,
+        }
+    }
+}
+
+impl Record {
+    pub(super) fn trust(&mut self, hash: u64) {
+        if hash == 0 || self.trusted == hash {
+            return;
+        }
+        self.trusted = hash;
+        if self.kept.ours.is_some() {
+            let mut kept = (*self.kept).clone();
+            kept.ours = None;
+            self.kept = Arc::new(kept);
+        }
+    }
+
+    /// What was known of the older record holds for this one where nothing of ours has changed.
+    fn inherit(&mut self, old: &Self) {
+        if self.kept.uid != old.kept.uid {
+            return;
+        }
+        if self.fields == old.fields && self.kept.applied == old.kept.applied {
+            self.trust(old.trusted);
+        }
+        if self.status == old.status {
+            self.sent = old.sent;
+        }
+    }
+}
+
+impl Stores {
+    pub(super) fn shelf(&self, of: Of) -> &Shelf {
+        &self.shelves[of as usize]
+    }
+
+    pub(super) fn record(&self, id: &Id) -> Option<&Record> {
+        self.shelf(id.of).objects.get(&id.ns)?.get(&id.name)
+    }
+
+    pub(super) fn record_mut(&mut self, id: &Id) -> Option<&mut Record> {
+        let shelf = &mut self.shelves[id.of as usize];
+        shelf.objects.get_mut(&id.ns)?.get_mut(&id.name)
+    }
+
+    pub(super) fn scope(&mut self, of: Of, scope: &str) -> Option<&mut Scope> {
+        self.shelves[of as usize].scopes.get_mut(scope)
+    }
+
+    /// Whether the watch that covers objects of a kind in a namespace is whole. Where there is no Instance there is none, and nothing to
+    /// wait for.
+    pub(super) fn synced(&self, of: Of, ns: &str) -> bool {
+        let scopes = &self.shelf(of).scopes;
+        let scope = scopes.get("").or_else(|| scopes.get(ns));
+        scope.is_none_or(|s| s.sync == Sync::Synced)
+    }
+
+    /// How far the watch that covers this object has come.
+    pub(super) fn newest(&self, id: &Id) -> u64 {
+        let scopes = &self.shelf(id.of).scopes;
+        let scope = scopes.get("").or_else(|| scopes.get(&id.ns));
+        scope.map_or(0, |s| s.newest)
+    }
+
+    pub(super) fn put(&mut self, fresh: Fresh, trusted: u64, wake: &mut HashSet<Id>) {
+        let old = self.record(&fresh.kept.id).cloned();
+        if old.as_ref().is_some_and(|o| o.kept.rv >= fresh.kept.rv) {
+            return;
+        }
+        let mut new = Record {
+            kept: Arc::new(fresh.kept),
+            fields: fresh.fields,
+            replicas: fresh.replicas,
+            trusted: 0,
+            status: fresh.status,
+            sent: 0,
+        };
+        match &old {
+            _ if trusted != 0 => new.trust(trusted),
+            Some(old) => new.inherit(old),
+            None => {}
+        }
+        self.epoch += 1;
+        let id = new.kept.id.clone();
+        self.index(
+            old.as_ref().map(|o| &*o.kept),
+            Some(&new.kept.clone()),
+            wake,
+        );
+        let objects = &mut self.shelves[id.of as usize].objects;
+        objects.entry(id.ns).or_default().insert(id.name, new);
+    }
+
+    pub(super) fn remove(&mut self, id: &Id, wake: &mut HashSet<Id>) {
+        let objects = &mut self.shelves[id.of as usize].objects;
+        let Some(space) = objects.get_mut(&id.ns) else {
+            return;
+        };
+        let old = space.remove(&id.name);
+        if space.is_empty() {
+            objects.remove(&id.ns);
+        }
+        if let Some(old) = old {
+            self.epoch += 1;
+            self.index(Some(&old.kept), None, wake);
+        }
+    }
+
+    pub(super) fn swap(&mut self, of: Of, scope: &str, wake: &mut HashSet<Id>) {
+        let Some(place) = self.scope(of, scope) else {
+            return;
+        };
+        let list = std::mem::take(&mut place.buffer);
+        let newest = list.iter().map(|f| f.kept.rv).max().unwrap_or(0);
+        place.newest = place.newest.max(newest);
+        let there: HashSet<Id> = list.iter().map(|f| f.kept.id.clone()).collect();
+        let gone = self.ids(of, scope).filter(|id| !there.contains(id));
+        for id in gone.collect::<Vec<_>>() {
+            self.remove(&id, wake);
+        }
+        for fresh in list {
+            self.put(fresh, 0, wake);
+        }
+        if let Some(place) = self.scope(of, scope) {
+            place.sync = Sync::Synced;
+        }
+        wake.extend(self.waiting.remove(&(of, scope.into())).unwrap_or_default());
+    }
+
+    fn ids<'a>(&'a self, of: Of, scope: &'a str) -> impl Iterator<Item = Id> + 'a {
+        let spaces = self.shelf(of).objects.values();
+        let all = spaces.flat_map(|names| names.values().map(|r| r.kept.id.clone()));
+        all.filter(move |id| scope.is_empty() || *id.ns == *scope)
+    }
+
+    fn index(&mut self, old: Option<&Kept>, new: Option<&Kept>, wake: &mut HashSet<Id>) {
+        for kept in [old, new].into_iter().flatten() {
+            if kept.id.of.entry().plan.is_some() {
+                wake.insert(kept.id.clone());
+            }
+            if let Some(owner) = kept.owner.as_ref().and_then(|o| self.uids.get(o)) {
+                wake.insert(owner.clone());
+            }
+            self.readers.of(kept, wake);
+        }
+        if let Some(kept) = old {
+            self.unlist(kept, new);
+        }
+        if let Some(kept) = new {
+            self.enlist(kept);
+        }
+        if let Some(kept) = old.or(new)
+            && kept.id.of.entry().watch == Watch::Hosts
+        {
+            self.host(&kept.id.name, new.is_some(), wake);
+        }
+    }
+
+    fn unlist(&mut self, kept: &Kept, new: Option<&Kept>) {
+        if new.is_none_or(|n| n.uid != kept.uid) {
+            self.uids.remove(&kept.uid);
+        }
+        if new.is_none() && kept.id.of.entry().plan.is_some() {
+            self.readers.remember(&kept.id, HashSet::new());
+        }
+        if let Some(owner) = &kept.owner
+            && new.is_none_or(|n| n.owner != kept.owner)
+            && let Some(ids) = self.owned.get_mut(owner)
+        {
+            ids.remove(&kept.id);
+            if ids.is_empty() {
+                self.owned.remove(owner);
+            }
+        }
+        for key in &kept.keys {
+            let key = (kept.id.of, kept.id.ns.clone(), key.clone());
+            if let Some(names) = self.keys.get_mut(&key) {
+                names.remove(&kept.id.name);
+                if names.is_empty() {
+                    self.keys.remove(&key);
+                }
+            }
+        }
+    }
+
+    fn enlist(&mut self, kept: &Kept) {
+        if kept.id.of.entry().plan.is_some() {
+            self.uids.insert(kept.uid.clone(), kept.id.clone());
+        }
+        if let Some(owner) = &kept.owner {
+            let ids = self.owned.entry(owner.clone()).or_default();
+            ids.insert(kept.id.clone());
+        }
+        for key in &kept.keys {
+            let key = (kept.id.of, kept.id.ns.clone(), key.clone());
+            self.keys
+                .entry(key)
+                .or_default()
+                .insert(kept.id.name.clone());
+        }
+    }
+
+    /// A namespace is an Instance's, or no longer: what is watched in each Instance is watched there, or no longer.
+    fn host(&mut self, ns: &Arc<str>, there: bool, wake: &mut HashSet<Id>) {
+        let inside = |entry: &&Entry| entry.watch == Watch::InInstances;
+        for entry in KINDS.iter().filter(inside) {
+            if there {
+                let scopes = &mut self.shelves[entry.of as usize].scopes;
+                scopes.entry(ns.clone()).or_default();
+                continue;
+            }
+            for id in self.ids(entry.of, ns).collect::<Vec<_>>() {
+                self.remove(&id, wake);
+            }
+            self.shelves[entry.of as usize].scopes.remove(ns);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The stores as one plan sees them.
+
+use std::{cell::RefCell, sync::Arc};
+
+use super::{cache::Cache, stores::Stores};
+use crate::{
+    kinds::{Of, Watch},
+    plan::{Id, Kept, World},
+};
+
+/// The stores as one plan sees them. It notes a question that cannot be answered yet: such a plan must not be acted on.
+pub struct View<'a> {
+    cache: &'a Cache,
+    me: &'a Id,
+    early: RefCell<Option<(Of, Arc<str>)>>,
+}
+
+impl<'a> View<'a> {
+    /// The stores as the plan of `me` sees them.
+    pub fn new(cache: &'a Cache, me: &'a Id) -> Self {
+        Self {
+            cache,
+            me,
+            early: RefCell::default(),
+        }
+    }
+
+    /// What was asked for before its watch was whole.
+    pub fn early(&self) -> Option<(Of, Arc<str>)> {
+        self.early.borrow().clone()
+    }
+
+    fn ask<T>(&self, of: Of, ns: &Arc<str>, look: impl FnOnce(&Stores) -> T) -> T {
+        self.cache.read(|stores| {
+            // An Instance makes the rights that its namespace is watched by: it cannot wait for them.
+            let exempt = of.entry().watch == Watch::InInstances && self.me.ns.is_empty();
+            if !exempt && !stores.synced(of, ns) {
+                *self.early.borrow_mut() = Some((of, ns.clone()));
+            }
+            look(stores)
+        })
+    }
+}
+
+impl World for View<'_> {
+    fn get(&self, id: &Id) -> Option<Arc<Kept>> {
+        self.ask(id.of, &id.ns, |s| s.record(id).map(|r| r.kept.clone()))
+    }
+
+    fn owned(&self, uid: &str, of: Of) -> Vec<Arc<Kept>> {
+        self.ask(of, &self.me.ns, |s| s.owned(uid, of))
+    }
+
+    fn by_key(&self, of: Of, ns: &str, key: &str) -> Vec<Arc<Kept>> {
+        let ns: Arc<str> = ns.into();
+        self.ask(of, &ns, |s| {
+            let names = s.keys.get(&(of, ns.clone(), key.into()));
+            let ids = names.into_iter().flatten();
+            ids.filter_map(|name| s.record(&Id::new(of, ns.clone(), name.clone())))
+                .map(|r| r.kept.clone())
+                .collect()
+        })
+    }
+
+    fn list(&self, of: Of, ns: &str) -> Vec<Arc<Kept>> {
+        let ns: Arc<str> = ns.into();
+        self.ask(of, &ns, |s| {
+            let names = s.shelf(of).objects.get(&ns);
+            let records = names.into_iter().flat_map(|names| names.values());
+            records.map(|r| r.kept.clone()).collect()
+        })
+    }
+
+    fn account(&self) -> (&str, &str) {
+        self.cache.account()
+    }
+}
+
+impl Stores {
+    /// Everything labelled as made for this UID, by kind, ordered by namespace and name.
+    pub(super) fn owned(&self, uid: &str, of: Of) -> Vec<Arc<Kept>> {
+        let ids = self.owned.get(uid).into_iter().flatten();
+        ids.filter(|id| id.of == of)
+            .filter_map(|id| self.record(id))
+            .map(|r| r.kept.clone())
+            .collect()
+    }
+
+    /// Everything labelled as made for this UID that also goes with it.
+    pub(super) fn prunable(&self, uid: &str) -> Vec<Arc<Kept>> {
+        let ids = self.owned.get(uid).into_iter().flatten();
+        let records = ids.filter_map(|id| self.record(id));
+        let mine = records.filter(|r| r.kept.owned && r.kept.deleting.is_none());
+        mine.map(|r| r.kept.clone()).collect()
+    }
+}

@@ -1,0 +1,197 @@
+//! The watches that feed the cache: one a kind, or one a kind and Instance. Each goes its own way: one that is slow or refused
+//! holds up no other.
+
+use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
+
+use futures::{Stream, StreamExt};
+use kube::{
+    Api, Client,
+    runtime::watcher::{self, Error, Event, watcher},
+};
+use tokio::task::JoinHandle;
+use tracing::{debug, warn};
+
+use super::{
+    cache::Cache,
+    queue::{Lane, Queue},
+    stores::Sync,
+    wire::{Fresh, Wire, resource},
+};
+use crate::{
+    api,
+    kinds::{Entry, KINDS, Of, Watch},
+};
+
+/// How long a watch lasts before the server ends it.
+const LAST: u32 = 290;
+/// The first wait after a watch was refused; it doubles with each further one.
+const FIRST: Duration = Duration::from_millis(200);
+/// The longest wait.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What the watches feed.
+#[derive(Clone)]
+pub struct Watches {
+    /// Where requests go.
+    pub client: Client,
+    /// Where objects go.
+    pub cache: Arc<Cache>,
+    /// Who is told.
+    pub queue: Arc<Queue>,
+}
+
+impl Watches {
+    /// Watch everything, for ever.
+    pub fn start(self) {
+        let inside: fn(&&Entry) -> bool = |e| e.watch == Watch::InInstances;
+        for entry in KINDS.iter().filter(|e| !inside(e)) {
+            tokio::spawn(self.clone().watch(entry, "".into()));
+        }
+        for entry in KINDS.iter().filter(inside) {
+            tokio::spawn(self.clone().follow(entry));
+        }
+    }
+
+    /// Watch a kind in each Instance's namespace, as they come and go.
+    async fn follow(self, entry: &'static Entry) {
+        let mut running: HashMap<Arc<str>, JoinHandle<()>> = HashMap::new();
+        loop {
+            let rung = self.cache.hosts.notified();
+            let wanted = self.cache.scopes(entry.of);
+            running.retain(|ns, task| {
+                let stays = wanted.contains(ns);
+                if !stays {
+                    task.abort();
+                }
+                stays
+            });
+            for ns in wanted {
+                running
+                    .entry(ns.clone())
+                    .or_insert_with(|| tokio::spawn(self.clone().watch(entry, ns)));
+            }
+            rung.await;
+        }
+    }
+
+    /// Watch a kind in a namespace, or everywhere.
+    async fn watch(self, entry: &'static Entry, scope: Arc<str>) {
+        let mut wait = FIRST;
+        loop {
+            let ended = self.feed(entry, &scope, self.stream(entry, &scope), &mut wait);
+            ended.await;
+        }
+    }
+
+    fn stream(
+        &self,
+        entry: &Entry,
+        scope: &str,
+    ) -> impl Stream<Item = watcher::Result<Event<Wire>>> + Send + use<> {
+        let resource = resource(entry);
+        let api: Api<Wire> = if scope.is_empty() {
+            Api::all_with(self.client.clone(), &resource)
+        } else {
+            Api::namespaced_with(self.client.clone(), scope, &resource)
+        };
+        let config = watcher::Config::default().timeout(LAST);
+        watcher(
+            api,
+            match entry.watch {
+                Watch::All | Watch::InInstances => config,
+                Watch::Owned => config.labels(api::OWNER),
+                Watch::Hosts => config.labels(api::INSTANCE),
+            },
+        )
+    }
+
+    /// Bring what a watch tells into the cache, until it must be built anew: after an HTTP 410 on its start, from which kube's own
+    /// never recovers.
+    pub(super) async fn feed(
+        &self,
+        entry: &'static Entry,
+        scope: &str,
+        stream: impl Stream<Item = watcher::Result<Event<Wire>>>,
+        wait: &mut Duration,
+    ) {
+        let mut stream = pin!(stream);
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(event) => {
+                    if !matches!(event, Event::Init) {
+                        *wait = FIRST;
+                    }
+                    self.take(entry, scope, event);
+                }
+                Err(error) => {
+                    let gone = self.refused(entry, scope, &error);
+                    tokio::time::sleep(*wait).await;
+                    *wait = (*wait * 2).min(LONGEST);
+                    if gone {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&self, entry: &'static Entry, scope: &str, event: Event<Wire>) {
+        let keep = |wire: &Wire| -> Option<Fresh> {
+            let name = kube::Resource::meta(wire).name.clone().unwrap_or_default();
+            let warn = |error| warn!(kind = entry.kind, name, %error, "an object cannot be read");
+            wire.keep(entry).map_err(warn).ok()
+        };
+        let of: Of = entry.of;
+        let (wake, lane) = match event {
+            Event::Init => {
+                self.cache.begin(of, scope);
+                return;
+            }
+            Event::InitApply(wire) => {
+                if let Some(fresh) = keep(&wire) {
+                    self.cache.buffer(of, scope, fresh);
+                }
+                return;
+            }
+            Event::InitDone => (self.cache.swap(of, scope), Lane::Routine),
+            Event::Apply(wire) => match keep(&wire) {
+                Some(fresh) => (self.cache.watched(scope, fresh), Lane::Urgent),
+                None => return,
+            },
+            Event::Delete(wire) => match keep(&wire) {
+                Some(f) => (
+                    self.cache.vanished(scope, &f.kept.id, f.kept.rv),
+                    Lane::Urgent,
+                ),
+                None => return,
+            },
+        };
+        self.queue.wake_all(wake, lane);
+    }
+
+    /// Says whether the watch must be built anew.
+    fn refused(&self, entry: &Entry, scope: &str, error: &Error) -> bool {
+        let status = match error {
+            Error::InitialListFailed(kube::Error::Api(s))
+            | Error::WatchStartFailed(kube::Error::Api(s))
+            | Error::WatchFailed(kube::Error::Api(s))
+            | Error::WatchError(s) => Some(s),
+            _ => None,
+        };
+        let code = status.map_or(0, |s| s.code);
+        let synced = self.cache.sync(entry.of, scope) == Some(Sync::Synced);
+        if code == 410 || synced {
+            debug!(kind = entry.kind, scope, code, %error, "a watch is taken up again");
+        } else {
+            warn!(kind = entry.kind, scope, code, %error, "a watch is refused, and tried again");
+        }
+        if code == 404 && !synced {
+            // The server does not know the kind: there is nothing of it. It may come later.
+            let wake = self.cache.swap(entry.of, scope);
+            self.queue.wake_all(wake, Lane::Routine);
+        } else {
+            self.cache.failing(entry.of, scope, error.to_string());
+        }
+        code == 410
+    }
+}
