@@ -1,11 +1,9 @@
-//! How an Instance goes: first it asks whether its data may go, then Services keep their last copies, then the Namespace goes.
-
-use std::sync::Arc;
+//! How an Instance goes: first it asks whether its data may go, then the Namespace goes with all that is in it.
 
 use super::{Name, Namespace, State, is_terminating};
 use crate::{
     api::{Service, service::DataPolicy},
-    plan::{Found, Gone, Id, Kept, Seen, Step, facts::PersistentVolumeClaim, verdict::Verdict},
+    plan::{Found, Gone, Kept, Seen, Step, facts::PersistentVolumeClaim, verdict::Verdict},
 };
 
 /// How many things a message names before it only counts them.
@@ -19,13 +17,6 @@ pub struct Doubt {
     claims: Vec<String>,
 }
 
-/// A Service that goes before the Namespace, because it keeps a last copy of its data, which is no longer possible afterwards.
-pub struct Departing {
-    id: Id,
-    uid: Arc<str>,
-    deleting: bool,
-}
-
 /// How far a deleted Instance has come whose Namespace is still there.
 pub fn observe(me: &Kept, seen: &Seen<'_>, namespace: Namespace) -> State {
     if is_terminating(&namespace) {
@@ -35,31 +26,22 @@ pub fn observe(me: &Kept, seen: &Seen<'_>, namespace: Namespace) -> State {
         held: namespace.kept.annotation("name").map(str::to_owned),
         refused: None,
     };
-    let services = seen.list_in::<Service>(namespace.name());
     let doubt = Doubt {
-        claims: doubtful(seen, &namespace, &services),
+        claims: doubtful(seen, &namespace),
     };
     if !doubt.claims.is_empty() && me.annotation("confirm-delete") != Some(&*me.id.name) {
         return State::Doubted { name, doubt };
     }
-    let services: Vec<_> = services
-        .iter()
-        .filter(|s| policy(s) == DataPolicy::Snapshot)
-        .map(departing)
-        .collect();
-    if services.is_empty() {
-        State::Closing { namespace }
-    } else {
-        State::Emptying { name, services }
-    }
+    State::Closing { namespace }
 }
 
-/// The claims that are to outlive their Service: those of Services that retain their data, and those that dead Services left.
-fn doubtful(seen: &Seen<'_>, namespace: &Namespace, services: &[Found<Service>]) -> Vec<String> {
+/// The claims of which no Service says that their data may go: a snapshot of them would go with the Namespace too.
+fn doubtful(seen: &Seen<'_>, namespace: &Namespace) -> Vec<String> {
+    let services = seen.list_in::<Service>(namespace.name());
     let may_go = |claim: &Found<PersistentVolumeClaim>| {
         services.iter().any(|service| {
             claim.kept.owner.as_deref() == Some(&*service.kept.uid)
-                && policy(service) != DataPolicy::Retain
+                && service.spec.data_policy == Some(DataPolicy::Delete)
         })
     };
     let claims = seen.list_in::<PersistentVolumeClaim>(namespace.name());
@@ -68,29 +50,6 @@ fn doubtful(seen: &Seen<'_>, namespace: &Namespace, services: &[Found<Service>])
         .filter(|claim| !may_go(claim))
         .map(|claim| claim.name().to_owned())
         .collect()
-}
-
-fn policy(service: &Service) -> DataPolicy {
-    service.spec.data_policy.unwrap_or_default()
-}
-
-fn departing(service: &Found<Service>) -> Departing {
-    Departing {
-        id: service.kept.id.clone(),
-        uid: service.kept.uid.clone(),
-        deleting: service.kept.deleting.is_some(),
-    }
-}
-
-/// The deletion of the Services that go first.
-pub fn removals(services: &[Departing]) -> impl Iterator<Item = Step> {
-    let staying = services.iter().filter(|service| !service.deleting);
-    staying.map(|service| {
-        Step::Delete(Gone {
-            id: service.id.clone(),
-            uid: service.uid.to_string(),
-        })
-    })
 }
 
 /// The deletion of the Namespace, if nobody has asked for it yet.
@@ -111,20 +70,6 @@ pub fn doubted(me: &Kept, doubt: &Doubt) -> Verdict {
         me.id.name
     );
     Verdict::stalled("ConfirmDelete", format!("{message} {fix}")).blocked("ConfirmDelete", fix)
-}
-
-/// The verdict on an Instance whose Services keep last copies.
-pub fn emptying(services: &[Departing]) -> Verdict {
-    let named = listed(services.iter().map(|service| &*service.id.name));
-    let verdict = Verdict::moving(
-        "RemovingServices",
-        format!("Services keep a last copy of their data: {named}."),
-    );
-    services.iter().fold(verdict, |verdict, service| {
-        let name = &service.id.name;
-        let fix = format!("See kubectl describe msvc {name} -n {}", service.id.ns);
-        verdict.blocked(format!("ServiceTerminating/{name}"), fix)
-    })
 }
 
 /// The verdict on an Instance whose Namespace goes.

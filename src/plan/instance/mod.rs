@@ -7,7 +7,6 @@
 //! | `Lost` | somebody deletes its Namespace | the Namespace is gone: then it is made again |
 //! | `Living` | its Namespace is there or being made; `name` says what it is called meanwhile | it is deleted |
 //! | `Doubted` | deleted, but there is data that nobody has said may go | a person confirms, or the data goes |
-//! | `Emptying` | deleted; Services that keep a last copy of their data go first | they are gone |
 //! | `Closing` | deleted; its Namespace goes, with all that is in it | the Namespace is gone |
 //! | `Gone` | deleted, and nothing of it is left | at once |
 //!
@@ -68,10 +67,6 @@ enum State {
     Doubted {
         name: Name,
         doubt: Doubt,
-    },
-    Emptying {
-        name: Name,
-        services: Vec<leaving::Departing>,
     },
     Closing {
         namespace: Namespace,
@@ -139,18 +134,6 @@ fn plan(instance: &Instance, me: &Kept, seen: &Seen<'_>, state: &State) -> Plan 
             all(name),
             leaving::doubted(me, doubt),
         ),
-        State::Emptying { name, services } => {
-            let steps = all(name)
-                .into_iter()
-                .chain(leaving::removals(services))
-                .collect();
-            (
-                "terminating",
-                name.held.clone(),
-                steps,
-                leaving::emptying(services),
-            )
-        }
         State::Closing { namespace } => {
             let name = namespace.kept.annotation("name").map(str::to_owned);
             let steps = children::kept(seen)
