@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+use http::Uri;
 use kube::api::DynamicObject;
 use roadstead::run::{self, Settings, seed::Seed};
 use serde_json::json;
@@ -22,6 +23,11 @@ struct Cli {
 enum Command {
     /// Watch the cluster and carry out what is declared in it; this is the default.
     Run(Run),
+    /// Ask an address over HTTP whether it answers with success; `helm test` does.
+    Probe {
+        /// Such as http://roadstead.roadstead-system.svc:8080/readyz
+        address: Uri,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -56,6 +62,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let run = match cli.command {
         Some(Command::Run(run)) => run,
+        Some(Command::Probe { address }) => return probe(address),
         None => cli.run,
     };
     // kube's watcher warns of what our watches say themselves.
@@ -84,6 +91,23 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn probe(address: Uri) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let asked = match runtime {
+        Ok(runtime) => runtime.block_on(run::probe::probe(address.clone())),
+        Err(error) => Err(error.into()),
+    };
+    match asked {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{address}: {error}");
             ExitCode::FAILURE
         }
     }

@@ -17,6 +17,7 @@ pub mod fields;
 pub mod fill;
 pub mod lease;
 pub mod metrics;
+pub mod probe;
 pub mod queue;
 pub mod report;
 pub mod seed;

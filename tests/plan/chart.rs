@@ -1,6 +1,7 @@
 //! The chart: `deploy/operator.yaml` is what it renders, its rights are what the operator needs and no more, and the examples stand.
 
 mod argocd;
+mod dashboard;
 mod examples;
 mod helm;
 mod kustomize;
