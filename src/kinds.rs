@@ -143,7 +143,7 @@ registry! {
     }
     theirs {
         Namespace(Namespace): "" / "v1" "Namespace" "namespaces", false, Hosts, by facts::Namespace::keys;
-        Secret(Secret): "" / "v1" "Secret" "secrets", true, InInstances;
+        Secret(Secret): "" / "v1" "Secret" "secrets", true, InInstances, by facts::Secret::keys;
         Pod(Pod): "" / "v1" "Pod" "pods", true, Owned;
         CoreService(CoreService): "" / "v1" "Service" "services", true, Owned;
         PersistentVolumeClaim(PersistentVolumeClaim): "" / "v1" "PersistentVolumeClaim" "persistentvolumeclaims", true, Owned;

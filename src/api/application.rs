@@ -69,6 +69,18 @@ pub struct ApplicationSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 63)))]
     pub tags: Vec<String>,
+    /// Set by the platform team: everything of it acts as if stopped, and nothing is released, until this is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspension>,
+}
+
+/// Why nothing of an Application runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Suspension {
+    /// Why, in a few words, for the people concerned.
+    #[schemars(length(min = 1, max = 255))]
+    pub reason: String,
 }
 
 /// HTTP request that says when a new Web container has started.
@@ -127,7 +139,7 @@ pub struct Container {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 4096)))]
     pub command: Vec<String>,
-    /// How many run, 0 to 1000. Default 1.
+    /// How many run, 0 to 1000; a change takes effect at once, without a release. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: Option<i32>,
@@ -168,6 +180,8 @@ pub struct Resources {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.value) != has(self.valueFrom)").message("a variable has either value or valueFrom: set exactly one of them"))]
 #[x_kube(validation = Rule::new("!self.?sensitive.orValue(false) || has(self.valueFrom)").message("a sensitive variable takes its value from a Secret: use valueFrom.secretKeyRef in place of value"))]
+#[x_kube(validation = Rule::new("(has(self.sensitive) && self.sensitive) == (has(oldSelf.sensitive) && oldSelf.sensitive)").message("sensitive cannot be changed: remove the variable, and add it again in another step"))]
+#[x_kube(validation = Rule::new("!(has(self.expand) && self.expand && has(self.valueFrom))").message("expand is for value: a value from a Secret is passed on as it is"))]
 pub struct Variable {
     /// Name, 1 to 255 characters: letters, digits and `_`, not starting with a digit.
     #[schemars(
@@ -182,7 +196,7 @@ pub struct Variable {
     /// Where the value comes from, in place of `value`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_from: Option<ValueFrom>,
-    /// Replace `$(OTHER)` in the value by the variable of that name. Default false: the value is passed on as it is.
+    /// Replace `$(OTHER)` in the value by the variable of that name, wherever it stands; `$$(OTHER)` gives `$(OTHER)`. A name that is not there is left as it is, and a condition says so. Default false: the value is passed on byte for byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expand: Option<bool>,
     /// Keep the value out of every status, table and log. Requires `valueFrom`. Default false.

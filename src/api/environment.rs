@@ -36,6 +36,9 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("self.applicationRef == oldSelf.applicationRef").message("applicationRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[x_kube(validation = Rule::new("has(self.slug) == has(oldSelf.slug) && (!has(self.slug) || self.slug == oldSelf.slug)").message("slug is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[x_kube(validation = Rule::new("has(self.copyFrom) == has(oldSelf.copyFrom) && (!has(self.copyFrom) || self.copyFrom == oldSelf.copyFrom)").message("copyFrom is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("!has(self.idle)").message("idle is not there yet: remove it"))]
+#[x_kube(validation = Rule::new("!has(self.backup)").message("backup is not there yet: remove it"))]
+#[x_kube(validation = Rule::new("!has(self.copyFrom)").message("copyFrom is not there yet: remove it, and write down here what is to be the same"))]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentSpec {
     /// The Application that it runs. Immutable.
@@ -65,7 +68,7 @@ pub struct EnvironmentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub history_limit: Option<i32>,
-    /// Variables, over those of the Application of the same name.
+    /// Variables, over those of the Application of the same name, in this order. They also take the place of what Roadstead and attached Services would give under the same name; a condition says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub variables: Vec<Variable>,
@@ -80,10 +83,10 @@ pub struct EnvironmentSpec {
     /// When the Web container sleeps for want of requests. Not yet: setting it is refused until sleep and wake are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<Idle>,
-    /// When the attached services are backed up together, and how many backups are kept. Used once there are backups.
+    /// When the attached services are backed up together, and how many backups are kept. Not yet: setting it is refused until there are backups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupDefaults>,
-    /// Environment to start as a copy of. Read once, when this one is made. Immutable.
+    /// Environment to start as a copy of. Not yet: setting it is refused until copies are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_from: Option<CopyFrom>,
 }
@@ -122,6 +125,8 @@ pub struct Attachment {
 
 /// What differs from a container of the Application.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("!(has(self.replicas) && has(self.autoscaling))").message("set replicas or autoscaling of a container, not both"))]
+#[x_kube(validation = Rule::new("!has(self.placement)").message("placement is not there yet: remove it, and use replicas"))]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerOverride {
     /// Name of the Application's container.
@@ -131,7 +136,7 @@ pub struct ContainerOverride {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: Option<i32>,
-    /// How many run, by load. Excludes `replicas`.
+    /// How many run, by load; it needs the cluster's metrics. Excludes `replicas`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
     /// CPU and memory in place of the Application's.
@@ -287,7 +292,7 @@ pub struct Replica {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub node: Option<String>,
-    /// `pending`, `running`, `stopping` or `failed`.
+    /// `pending`, `running`, `stopping` or `failed`. While more than three replicas change, the list stays as it was.
     #[schemars(length(max = 32))]
     pub state: String,
     /// `healthy`, `unhealthy` or `unknown`.

@@ -50,6 +50,8 @@ pub const NAME: &str = "roadstead.dev/name";
 pub const PLAN: &str = "roadstead.dev/plan";
 /// Label on an Instance's Namespace: `Active`, `Suspended` or `Frozen`. A policy reads it.
 pub const STATE: &str = "roadstead.dev/state";
+/// Label on the pods of an Application, with its name.
+pub const APPLICATION: &str = "roadstead.dev/application";
 /// Label on everything that an Environment runs.
 pub const ENVIRONMENT: &str = "roadstead.dev/environment";
 /// Label on the pods of a container, with its name.

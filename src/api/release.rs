@@ -32,20 +32,21 @@ use serde::{Deserialize, Serialize};
 )]
 #[x_kube(validation = Rule::new("self == oldSelf").message("spec is immutable: a Release is history; make a new one"))]
 #[x_kube(validation = Rule::new("!(has(self.copyFrom) && has(self.adopt))").message("set copyFrom (roll back) or adopt (promote), not both"))]
+#[x_kube(validation = Rule::new("!has(self.buildMode) || self.buildMode != 'Force'").message("buildMode Force is not there yet, for there are no builds: use Auto or Adopt"))]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseSpec {
     /// The Environment that is released.
     pub environment_ref: Ref,
-    /// `Auto` builds where there is something to build, `Adopt` takes the image as it is, `Force` builds in any case. Default `Auto`.
+    /// `Auto` takes the declared image; `Adopt` takes the one that serves, by its digest; `Force` is not there yet. Default `Auto`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_mode: Option<BuildMode>,
-    /// Roll back: run what that Release of the same Environment ran, with its variables and today's service credentials.
+    /// Roll back: run what that Release of the same Environment ran, with its variables and today's service credentials, and without running release commands. It holds until the configuration changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_from: Option<ReleaseSource>,
     /// Promote: run that Release's image, of any Environment of the same Application, with today's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<ReleaseSource>,
-    /// Wait until attached services run. Default true.
+    /// Wait until attached services run. Default true; false leaves out the variables of those that do not yet have credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provision_services: Option<bool>,
 }
@@ -53,10 +54,10 @@ pub struct ReleaseSpec {
 /// How the code comes about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum BuildMode {
-    /// Build where there is something to build.
+    /// Take the declared image.
     #[default]
     Auto,
-    /// Take the image as it is.
+    /// Take the image that serves.
     Adopt,
     /// Build in any case.
     Force,

@@ -100,6 +100,8 @@ pub struct Secret {
     pub type_: String,
     /// Its keys; values are kept of ours only.
     pub data: BTreeMap<String, Value>,
+    /// The Environment whose Release it is the snapshot of.
+    pub snapshot_of: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -125,7 +127,11 @@ impl From<RawSecret> for Secret {
         let ours = raw.metadata.labels.contains_key(crate::api::OWNER);
         let keep = |value: Option<ByteString>| Value(value.filter(|_| ours).map(|b| b.0));
         let data = raw.data.unwrap_or_default();
+        let mut labels = raw.metadata.labels;
+        let is_snapshot = ours && labels.contains_key(crate::api::RELEASE);
+        let environment = labels.remove(crate::api::ENVIRONMENT);
         Self {
+            snapshot_of: environment.filter(|_| is_snapshot),
             type_: raw.type_,
             data: data.into_iter().map(|(k, v)| (k, keep(v))).collect(),
         }
@@ -149,6 +155,12 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
+    /// By the Environment, if it is the snapshot of a Release.
+    pub fn keys(&self) -> Vec<String> {
+        let environment = self.snapshot_of.iter();
+        environment.map(|name| format!("snapshot/{name}")).collect()
+    }
+
     /// The value of a key as text; nothing where it is somebody else's or no text.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.data

@@ -1,4 +1,7 @@
 //! Children that several kinds make.
 
+pub mod configuration;
 pub mod meta;
 pub mod pod;
+pub mod snapshot;
+pub mod variables;

@@ -1,0 +1,334 @@
+//! Environment: how it lives. Its Releases are decided here too, for one decider is enough.
+//!
+//! | state | means | leaves when |
+//! |---|---|---|
+//! | leaving | it is being deleted | what it made has gone with it |
+//! | homeless | no Instance owns its namespace | one does |
+//! | never deployed | nothing of it has run | a Release begins |
+//! | deploying | a Release is under way | it succeeds or fails |
+//! | running | the newest Release serves | something is changed, breaks or is stopped |
+//! | rolled back | an older Release serves again | the configuration changes |
+//! | degraded | something serves, but not what is declared, or not all of it | it recovers, or a person changes something |
+//! | failed | the only Releases that there were failed | the configuration changes |
+//! | stopped | nothing runs; all else stands | it is started, or the Instance or Application no longer suspended |
+
+mod course;
+mod history;
+mod report;
+mod services;
+mod start;
+mod today;
+mod trouble;
+mod workload;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use self::{
+    course::Course, history::History, start::Start, today::Today, trouble::Trouble,
+    workload::Running,
+};
+use super::{
+    Found, Kept, Kind, Plan, Seen, Step, Watched,
+    build::snapshot::{Phase, Record, Snapshot},
+    facts,
+    home::Home,
+};
+use crate::{
+    api::{
+        Environment, Release,
+        environment::{EnvironmentState, ReleasePolicy},
+        instance::InstancePlan,
+    },
+    kinds::Of,
+};
+
+impl Watched for Environment {
+    const OF: Of = Of::Environment;
+
+    fn keys(&self) -> Vec<String> {
+        let application = &self.spec.application_ref.name;
+        let named = self.metadata.name.as_deref().unwrap_or_default();
+        let slug = self.spec.slug.as_deref().unwrap_or(named);
+        let services = self.spec.services.iter();
+        let services = services.map(|attachment| format!("service/{}", attachment.name));
+        services
+            .chain([
+                format!("application/{application}"),
+                format!("slug/{application}/{slug}"),
+            ])
+            .collect()
+    }
+}
+
+/// All that a plan of one Environment looks at.
+struct Scene<'a> {
+    environment: &'a Environment,
+    me: &'a Kept,
+    seen: &'a Seen<'a>,
+    now: Timestamp,
+    home: Home,
+    pods: Vec<Found<facts::Pod>>,
+}
+
+impl Scene<'_> {
+    /// What else has this name, if somebody does.
+    fn taken<K: Watched>(&self, name: &str) -> Option<Trouble> {
+        let there = self.seen.get::<K>(name)?;
+        if there.kept.owner.as_deref() == Some(&*self.me.uid) {
+            return None;
+        }
+        let kind = K::OF.entry().kind;
+        let fix = format!(
+            "A {kind} {name} that is not of this Environment stands already: rename one of them."
+        );
+        Some(Trouble::new("NameTaken", name, fix))
+    }
+
+    /// Names of the Secrets that images are pulled with.
+    fn pull(&self) -> Vec<String> {
+        let secrets = self.home.image_pull_secrets().iter();
+        secrets.map(|secret| secret.name.clone()).collect()
+    }
+
+    /// All that was made for it, as it stands.
+    fn kept(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        keep::<Release>(self.seen, &mut steps);
+        keep::<facts::Secret>(self.seen, &mut steps);
+        keep::<facts::Job>(self.seen, &mut steps);
+        keep::<facts::Deployment>(self.seen, &mut steps);
+        keep::<facts::CoreService>(self.seen, &mut steps);
+        keep::<facts::HorizontalPodAutoscaler>(self.seen, &mut steps);
+        keep::<facts::PodDisruptionBudget>(self.seen, &mut steps);
+        steps
+    }
+}
+
+fn keep<K: Watched>(seen: &Seen<'_>, steps: &mut Vec<Step>) {
+    let found = seen.owned::<K>();
+    steps.extend(found.iter().map(|one| Step::Keep(one.kept.id.clone())));
+}
+
+/// Why nothing is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Halt {
+    /// Its state says so.
+    Stopped,
+    /// Its Instance is suspended.
+    Instance,
+    /// Its Application is suspended, and why.
+    Application(String),
+}
+
+/// How an Environment that has a home lives.
+struct Life {
+    today: Today,
+    history: History,
+    halt: Option<Halt>,
+    course: Option<Course>,
+    start: Option<Start>,
+    automatic: bool,
+    serving: Option<(Snapshot, Record)>,
+}
+
+enum State {
+    Leaving,
+    Homeless,
+    Living(Box<Life>),
+}
+
+impl Kind for Environment {
+    fn plan(&self, me: &Kept, seen: &Seen<'_>, now: Timestamp) -> Plan {
+        let scene = Scene {
+            environment: self,
+            me,
+            seen,
+            now,
+            home: Home::of(me, seen),
+            pods: seen.owned(),
+        };
+        plan(&scene, &observe(&scene))
+    }
+}
+
+fn observe(scene: &Scene<'_>) -> State {
+    if scene.me.deleting.is_some() {
+        return State::Leaving;
+    }
+    if matches!(scene.home, Home::Nowhere) {
+        return State::Homeless;
+    }
+    let mut today = Today::of(scene);
+    today.problems.extend(place(scene));
+    let halt = halt(scene, &today);
+    let history = History::of(scene);
+    for name in &history.taken {
+        let fix = format!(
+            "A Secret {name} that is not its snapshot stands already: rename the Release or the Secret."
+        );
+        today.waits.push(Trouble::new("NameTaken", name, fix));
+    }
+    let under_way = history.under_way();
+    let course = under_way.and_then(|attempt| {
+        let snapshot = attempt.snapshot.as_ref()?;
+        let orphan = attempt.release.is_none();
+        Some(Course::of(scene, snapshot, orphan, halt.is_some()))
+    });
+    let free = course.is_none() && halt.is_none();
+    let next = history.next().filter(|_| free);
+    let start = next.map(|next| start::start(scene, &today, &history, next));
+    let serving = history.serving();
+    let serving = serving.and_then(|s| Some((s.clone(), s.record()?)));
+    State::Living(Box::new(Life {
+        automatic: halt.is_none() && is_due(scene, &today, &history),
+        today,
+        history,
+        halt,
+        course,
+        start,
+        serving,
+    }))
+}
+
+/// Whether a Release is due because something was changed since the newest.
+fn is_due(scene: &Scene<'_>, today: &Today, history: &History) -> bool {
+    let policy = scene.environment.spec.release_policy.unwrap_or_default();
+    if policy != ReleasePolicy::OnChange || !today.problems.is_empty() || history.next().is_some() {
+        return false;
+    }
+    let Some(newest) = history.newest().and_then(Snapshot::record) else {
+        return history.newest().is_none();
+    };
+    let secrets = newest.back_to.is_none() && newest.secrets != today.secrets;
+    newest.under != today.hash || secrets
+}
+
+fn halt(scene: &Scene<'_>, today: &Today) -> Option<Halt> {
+    if scene.home.is_suspended() {
+        return Some(Halt::Instance);
+    }
+    let suspended = today.application.as_ref()?.spec.suspended.as_ref();
+    if let Some(suspended) = suspended {
+        return Some(Halt::Application(suspended.reason.clone()));
+    }
+    let state = scene.environment.spec.state.unwrap_or_default();
+    (state == EnvironmentState::Stopped).then_some(Halt::Stopped)
+}
+
+/// What of its place in the Application and in the Instance is not its own.
+fn place(scene: &Scene<'_>) -> Vec<Trouble> {
+    let application = &scene.environment.spec.application_ref.name;
+    let before = |other: &Found<Environment>| {
+        let mine = (scene.me.created, &*scene.me.id.name);
+        (other.kept.created, other.name()) < mine
+    };
+    let mut out = Vec::new();
+    let slug = scene.environment.spec.slug.as_deref();
+    let slug = slug.unwrap_or(&scene.me.id.name);
+    let same = scene
+        .seen
+        .by_key::<Environment>(&format!("slug/{application}/{slug}"));
+    if let Some(first) = same.iter().find(|other| before(other)) {
+        let fix = format!(
+            "Environment {} has the slug {slug} already: make this one again with another.",
+            first.name()
+        );
+        out.push(Trouble::new("SlugTaken", slug, fix));
+    }
+    let limit = match scene.home.plan() {
+        InstancePlan::Free => 10,
+        InstancePlan::Paid => 100,
+    };
+    let all = scene
+        .seen
+        .by_key::<Environment>(&format!("application/{application}"));
+    if all.iter().filter(|other| before(other)).count() >= limit {
+        let fix = format!(
+            "The Instance's plan allows {limit} Environments of one Application: delete one, or raise spec.plan of the Instance."
+        );
+        out.push(Trouble::new("EnvironmentLimit", application, fix));
+    }
+    let containers = scene.seen.get::<crate::api::Application>(application);
+    let containers = containers.iter().flat_map(|a| &a.spec.containers);
+    for container in containers {
+        out.extend(workload::taken(scene, &container.name));
+    }
+    out
+}
+
+fn plan(scene: &Scene<'_>, state: &State) -> Plan {
+    match state {
+        State::Leaving => Plan {
+            steps: scene.kept(),
+            status: json!(scene.environment.status.clone().unwrap_or_default()),
+            ..Plan::default()
+        },
+        State::Homeless => Plan {
+            steps: scene.kept(),
+            status: json!(report::homeless(scene)),
+            ..Plan::default()
+        },
+        State::Living(life) => Plan {
+            steps: steps(scene, life),
+            status: json!(report::living(scene, life)),
+            wake: life.course.as_ref().and_then(|course| course.until),
+            hold: false,
+        },
+    }
+}
+
+fn steps(scene: &Scene<'_>, life: &Life) -> Vec<Step> {
+    let mut steps = life.history.steps(scene, &life.today);
+    if life.automatic {
+        steps.push(history::automatic(scene, &life.history));
+    }
+    if let (Some(next), Some(start)) = (life.history.next(), &life.start) {
+        steps.extend(start::step(scene, &life.today, next, start));
+    }
+    let mut records = Vec::new();
+    records.extend(life.serving.as_ref().map(|(_, record)| record));
+    records.extend(life.course.as_ref().map(|course| &course.record));
+    steps.extend(services::secrets(scene, &life.today.attached, &records));
+    steps.extend(life.course.iter().flat_map(|course| course.plan(scene)));
+    steps.extend(life.running(scene).iter().flat_map(|one| one.steps(scene)));
+    steps
+}
+
+impl Life {
+    /// The Release whose pods are to run: the one that rolls out, otherwise the one that serves.
+    fn leading(&self) -> Option<(&Snapshot, &Record)> {
+        let course = self.course.as_ref();
+        let rolls = course.filter(|c| matches!(c.phase, Phase::RollingOut | Phase::Succeeded));
+        let rolls = rolls.map(|course| (&course.snapshot, &course.record));
+        rolls.or_else(|| self.serving.as_ref().map(|(s, r)| (s, r)))
+    }
+
+    /// Every container that is to run: the leading Release's, and until that succeeds those that it no longer has.
+    fn running<'a>(&'a self, scene: &'a Scene<'a>) -> Vec<Running<'a>> {
+        let Some((snapshot, record)) = self.leading() else {
+            return Vec::new();
+        };
+        let one = |container, snapshot: &'a Snapshot, record: &'a Record| Running {
+            container,
+            record,
+            snapshot,
+            scale: self.today.scale(scene, &container.name),
+            halted: self.halt.is_some(),
+            services: services::mark(scene, &self.today.attached, record),
+        };
+        let containers = record.configuration.containers.iter();
+        let mut all: Vec<_> = containers.map(|c| one(c, snapshot, record)).collect();
+        let done = |course: &Course| course.phase == Phase::Succeeded;
+        if let Some((snapshot, old)) = &self.serving
+            && !self.course.as_ref().is_some_and(done)
+        {
+            for container in &old.configuration.containers {
+                if !all.iter().any(|o| o.container.name == container.name) {
+                    all.push(one(container, snapshot, old));
+                }
+            }
+        }
+        all
+    }
+}

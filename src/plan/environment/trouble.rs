@@ -1,0 +1,136 @@
+//! What is in the way, in words that do not change from one look to the next.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::plan::{Found, facts, verdict::Verdict};
+
+/// Something in the way, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// One word for it.
+    pub reason: &'static str,
+    /// What it concerns.
+    pub object: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+impl Trouble {
+    /// This, concerning that, and what to do.
+    pub fn new(reason: &'static str, object: &str, fix: impl Into<String>) -> Self {
+        Self {
+            reason,
+            object: object.to_owned(),
+            fix: fix.into(),
+        }
+    }
+
+    /// As a blocker is called.
+    pub fn what(&self) -> String {
+        format!("{}/{}", self.reason, self.object)
+    }
+}
+
+/// The verdict, with these as blockers: each once.
+pub fn blocked(mut verdict: Verdict, troubles: &[Trouble]) -> Verdict {
+    for trouble in troubles {
+        let what = trouble.what();
+        if !verdict.blockers.iter().any(|blocker| blocker.what == what) {
+            verdict = verdict.blocked(what, trouble.fix.clone());
+        }
+    }
+    verdict
+}
+
+/// What is wrong with a pod, and when it is too late for a release to wait any longer.
+pub struct Ailment {
+    /// What is wrong.
+    pub trouble: Trouble,
+    /// From when on a release gives up.
+    pub until: Timestamp,
+}
+
+/// What is wrong with this pod of a container, where it has so long to become ready.
+pub fn ailment(
+    pod: &Found<facts::Pod>,
+    container: &str,
+    patience: SignedDuration,
+) -> Option<Ailment> {
+    if pod.is("Ready") || pod.kept.deleting.is_some() {
+        return None;
+    }
+    let at = |seconds: i64| later(pod.kept.created, SignedDuration::from_secs(seconds));
+    let ill = |reason, fix: String, until| {
+        let trouble = Trouble::new(reason, container, fix);
+        Some(Ailment { trouble, until })
+    };
+    let unscheduled = pod.status.conditions.iter();
+    if unscheduled
+        .clone()
+        .any(|c| c.type_ == "PodScheduled" && c.status == "False" && c.reason == "Unschedulable")
+    {
+        let fix = "No node has room for it: lower its requests, or add a node.".to_owned();
+        return ill("Unschedulable", fix, Timestamp::MAX);
+    }
+    let status = pod.status.container_statuses.first()?;
+    if let Some(waiting) = &status.state.waiting {
+        match waiting.reason.as_str() {
+            "InvalidImageName" | "ErrImageNeverPull" => {
+                let fix = "The image cannot be pulled: correct its name.".to_owned();
+                return ill("ImagePullFailed", fix, at(0));
+            }
+            "ErrImagePull" | "ImagePullBackOff" => {
+                let fix = "The image cannot be pulled: check its name, and that the Instance's imagePullSecrets give access to it.".to_owned();
+                return ill("ImagePullFailed", fix, at(60));
+            }
+            "CreateContainerConfigError" if waiting.message.contains("runAsNonRoot") => {
+                let fix = format!(
+                    "The image runs as root, which is not allowed: set runAsUser of container {container}, or USER in the image."
+                );
+                return ill("RunsAsRoot", fix, at(0));
+            }
+            "CreateContainerConfigError" | "CreateContainerError" => {
+                let fix = format!(
+                    "The container cannot be made: kubectl describe pod -l roadstead.dev/container={container}"
+                );
+                return ill("ContainerRefused", fix, at(60));
+            }
+            _ => {}
+        }
+    }
+    if status.restart_count == 0 && status.state.terminated.is_none() {
+        return None;
+    }
+    let fix = format!(
+        "It ends instead of becoming ready: kubectl logs -l roadstead.dev/container={container} --previous. It runs as an ordinary user, not as root: see runAsUser."
+    );
+    let until = if status.restart_count >= 5 {
+        at(0)
+    } else if status.restart_count == 0 {
+        Timestamp::MAX
+    } else {
+        later(pod.kept.created, patience)
+    };
+    ill("CrashLoop", fix, until)
+}
+
+fn later(from: Timestamp, by: SignedDuration) -> Timestamp {
+    from.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// Why a workload has no pods, where it was refused them.
+pub fn refusal(deployment: &Found<facts::Deployment>, container: &str) -> Option<Trouble> {
+    let conditions = &deployment.status.conditions;
+    let failure = conditions
+        .iter()
+        .find(|c| c.type_ == "ReplicaFailure" && c.status == "True")?;
+    Some(if failure.message.contains("exceeded quota") {
+        let fix = "The Instance's quota is used up: raise spec.quota of the Instance, or run fewer or smaller replicas.";
+        Trouble::new("QuotaExceeded", container, fix)
+    } else {
+        let fix = format!(
+            "The API server refuses its pods: kubectl describe deployment -l roadstead.dev/container={container}"
+        );
+        Trouble::new("PodRefused", container, fix)
+    })
+}
