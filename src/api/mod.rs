@@ -60,5 +60,7 @@ pub const CONTAINER: &str = "roadstead.dev/container";
 pub const RELEASE: &str = "roadstead.dev/release";
 /// Label on everything that a Service runs.
 pub const SERVICE: &str = "roadstead.dev/service";
+/// Label on what a Service runs: `worker`, its engine, or `job`, a command beside it.
+pub const ROLE: &str = "roadstead.dev/role";
 /// Label on everything that a Cronjob runs.
 pub const CRONJOB: &str = "roadstead.dev/cronjob";

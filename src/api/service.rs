@@ -37,6 +37,15 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("has(self.provider) == has(oldSelf.provider) && (!has(self.provider) || self.provider == oldSelf.provider)").message("provider is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[x_kube(validation = Rule::new("has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)").message("region is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[x_kube(validation = Rule::new("has(self.restoreFrom) == has(oldSelf.restoreFrom) && (!has(self.restoreFrom) || self.restoreFrom == oldSelf.restoreFrom)").message("restoreFrom is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("(has(self.storage) && has(self.storage.size) ? self.storage.size : '') == (has(oldSelf.storage) && has(oldSelf.storage.size) ? oldSelf.storage.size : '')").message("storage.size cannot be changed yet: growing volumes is not there; make a new Service with the other size and copy the data"))]
+#[x_kube(validation = Rule::new("self.?provider.orValue('local') == 'local'").message("provider: only local is there; leave it out"))]
+#[x_kube(validation = Rule::new("!has(self.scaling)").message("scaling is not yet there: a Service has the fixed size of its tier; leave it out"))]
+#[x_kube(validation = Rule::new("self.?tier.orValue('Development') == 'Production' || (!has(self.scaling) || (!has(self.scaling.minTotalMemoryGb) && !has(self.scaling.maxTotalMemoryGb)))").message("scaling: a Development Service has a fixed size; leave minTotalMemoryGb and maxTotalMemoryGb out, or make it with tier Production"))]
+#[x_kube(validation = Rule::new("self.?tier.orValue('Development') == 'Production' || self.?scaling.?idleScaling.orValue(true)").message("scaling.idleScaling: a Development Service may always sleep; leave idleScaling out, or make it with tier Production"))]
+#[x_kube(validation = Rule::new("size(self.?ipAccessList.orValue([])) == 0").message("ipAccessList is not yet there: attached Environments connect without it, nobody else can; leave it out"))]
+#[x_kube(validation = Rule::new("!has(self.backup)").message("backup is not yet there; leave it out"))]
+#[x_kube(validation = Rule::new("!has(self.restoreFrom) || has(self.restoreFrom.retained)").message("restoreFrom needs retained: starting from a Backup is not yet there"))]
+#[x_kube(validation = Rule::new("self.?dataPolicy.orValue('Retain') != 'Snapshot'").message("dataPolicy Snapshot is not yet there: it comes with backups; use Retain or Delete"))]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceSpec {
     /// Name that people read, up to 255 characters. Default: `metadata.name`.
@@ -62,7 +71,7 @@ pub struct ServiceSpec {
     /// Memory range and sleep. Not yet: setting it is refused until sizes other than the tier's are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,
-    /// Size of the data volume.
+    /// Size of the data volume. Only at creation, for now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<Storage>,
     /// Who may connect besides attached Environments. Not yet: setting it is refused until access lists are there.
@@ -72,7 +81,7 @@ pub struct ServiceSpec {
     /// The password and how it is changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Credentials>,
-    /// When it is backed up, and how many backups are kept. Used once there are backups.
+    /// When it is backed up, and how many backups are kept. Not yet: setting it is refused until backups are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupDefaults>,
     /// Data to start with. Only at creation, immutable. `backupRef` is not yet: it is refused until backups are there.
@@ -81,7 +90,7 @@ pub struct ServiceSpec {
     /// What deleting it takes: `RequireStopped` refuses while it is not stopped and detached; `StopFirst` stops it by itself. Default `RequireStopped`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// What becomes of the data when this object is deleted: `Retain` keeps the volumes, `Snapshot` keeps a snapshot, `Delete` deletes them. Default `Retain`.
+    /// What becomes of the data when this object is deleted: `Retain` keeps the volumes and their password, `Delete` deletes them. `Snapshot`, which keeps a snapshot, is not yet. Default `Retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_policy: Option<DataPolicy>,
 }
@@ -130,6 +139,7 @@ pub enum DataPolicy {
 
 /// Memory range and sleep.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("!has(self.minTotalMemoryGb) || !has(self.maxTotalMemoryGb) || self.minTotalMemoryGb <= self.maxTotalMemoryGb").message("minTotalMemoryGb must not be greater than maxTotalMemoryGb: lower it, or raise maxTotalMemoryGb"))]
 #[serde(rename_all = "camelCase")]
 pub struct Scaling {
     /// Least memory in total, in the class's Gb; a multiple of 12, 24 to 720.
@@ -151,6 +161,7 @@ pub struct Scaling {
 
 /// Size of the data volume.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("!has(self.growAt) && !has(self.step) && !has(self.max)").message("storage.growAt, step and max are not yet there: volumes do not grow by themselves; leave them out"))]
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
     /// Size at creation, such as `10Gi`. Default: the class's.
@@ -173,6 +184,7 @@ pub struct Storage {
 
 /// A range of addresses that may connect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("isIP(self.source) || isCIDR(self.source)").message("source must be an address such as 192.0.2.1 or a range such as 192.0.2.0/24"))]
 #[serde(rename_all = "camelCase")]
 pub struct IpAccess {
     /// Address or range in CIDR notation.
@@ -192,10 +204,10 @@ pub struct Credentials {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub rotate: Option<String>,
-    /// A password of your own, as base64 of its SHA-256; only for classes that accept one.
+    /// A password of your own, as base64 of its SHA-256; only for classes that accept one, and none does yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash_from: Option<PasswordHashFrom>,
-    /// Whether the old password goes on until all who use it have the new one. Default true where the class can.
+    /// Whether the old password goes on until all who use it have the new one. Default true where the class can; none can yet, so `true` is a blocker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<bool>,
 }
@@ -228,8 +240,11 @@ pub struct RestoreFrom {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Retained {
-    /// First 8 characters of the deleted Service's UID, as in the names of its claims.
-    #[schemars(length(min = 8, max = 36))]
+    /// UID of the deleted Service, or its first 8 characters, as in the names of its claims. The new Service has the same name.
+    #[schemars(
+        length(min = 8, max = 36),
+        regex(pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){0,3}(-[0-9a-f]{12})?$")
+    )]
     pub uid: String,
 }
 

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 40")
         .message("metadata.name must be a DNS label that starts with a letter, of at most 40 characters: lowercase letters, digits and hyphens")
 )]
+#[x_kube(validation = Rule::new("has(self.data) == has(oldSelf.data)").message("data can be neither added nor removed: Services of the class would lose sight of their volumes; make another class"))]
 #[x_kube(validation = Rule::new("self.?clustered.orValue(false) || self.?tiers.?production.?scaling.orValue('Vertical') == 'Vertical'").message("tiers.production.scaling Horizontal needs clustered: true: two workers of an engine that does not replicate are two databases; use Vertical"))]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceClassSpec {
@@ -50,9 +51,12 @@ pub struct ServiceClassSpec {
     /// Where the data stands. Without it the class keeps none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<ClassData>,
-    /// Paths that are writable and forgotten at a restart.
+    /// Paths that are writable and forgotten at a restart, such as `/tmp`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(min = 1, max = 255)))]
+    #[schemars(
+        length(max = 16),
+        inner(length(min = 2, max = 255), regex(pattern = "^/[^:]+$"))
+    )]
     pub scratch: Vec<String>,
     /// What one Gb of a Service's memory is, such as `1Gi`; smaller on a laptop. Default `1Gi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,11 +94,11 @@ pub struct ServiceClassSpec {
     /// What counts as use. Used once there is sleep and wake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<ClassIdle>,
-    /// Name of the database that is made. Default `app`.
+    /// Name or number of the database that is made. Default `app`. Services that exist keep theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z][a-z0-9_]*$"))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9][a-z0-9_]*$"))]
     pub database: Option<String>,
-    /// User that is made. Default `app`.
+    /// User that is made. Default `app`. Services that exist keep theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z][a-z0-9_]*$"))]
     pub username: Option<String>,
@@ -148,7 +152,7 @@ pub struct ClassPort {
 #[serde(rename_all = "camelCase")]
 pub struct ClassData {
     /// Where the volume is mounted.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 2, max = 255), regex(pattern = "^/[^:]+$"))]
     pub mount_path: String,
     /// Folder of the volume that is mounted, so that the engine finds an empty one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,6 +161,10 @@ pub struct ClassData {
     /// Size when the Service names none, such as `10Gi`.
     #[schemars(length(min = 1, max = 32), regex(pattern = "^[0-9]+(Mi|Gi|Ti)$"))]
     pub size: String,
+    /// StorageClass of the volumes of new Services. Default: the cluster's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_class: Option<String>,
 }
 
 /// Sizes by tier.
@@ -227,7 +235,7 @@ pub struct ClassEnv {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096))]
     pub value: Option<String>,
-    /// Where the value comes from, in place of `value`: `Username`, `Password` or `Database`.
+    /// Where the value comes from, in place of `value`: `Username`, `Password`, `Database`, or `NextPassword`, which is set only while the password is being changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<EnvFrom>,
 }
@@ -241,6 +249,8 @@ pub enum EnvFrom {
     Password,
     /// The database that is made.
     Database,
+    /// The password that is about to hold, while it is being changed: an engine that takes its password at every start accepts both then.
+    NextPassword,
 }
 
 /// A command run in the engine's image.
@@ -268,7 +278,7 @@ pub struct ClassVariable {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClassCredentials {
-    /// Command that makes NEW_PASSWORD the password, given PASSWORD. Without it the class cannot rotate.
+    /// Command that makes NEW_PASSWORD the password, given PASSWORD. It runs beside the engine, reaches it at `$(HOST)` and may run twice: it succeeds where NEW_PASSWORD holds already. Without it the class cannot rotate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate: Option<Command>,
     /// In which form people may bring a password of their own: `None` or `Sha256Base64`. Default `None`.

@@ -1,0 +1,160 @@
+//! Service: how it lives.
+//!
+//! | state | means | leaves when |
+//! |---|---|---|
+//! | Leaving | its deletion was asked for | nothing of it runs and its data policy is carried out |
+//! | Refused | what it asks for cannot be; what stands goes on | it, its class or its Instance is changed |
+//! | Minting | its password is being made | the Secret of the data is seen |
+//! | Adopting | it takes over what a deleted Service left | the Secret of the data says so |
+//! | Living | its engine should stand as declared | its declaration or its deletion |
+//!
+//! How the engine does is in `standing.rs`, how the password changes in `rotation.rs`.
+
+mod account;
+mod attachments;
+mod engine;
+mod leaving;
+mod names;
+mod report;
+mod rotation;
+mod setup;
+pub mod size;
+mod standing;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use account::{Access, Account};
+use report::Said;
+use rotation::Turn;
+use setup::Setup;
+use standing::{Parts, Standing, standing};
+
+use super::{Kept, Kind, Plan, Seen, Step, Watched, verdict::Verdict};
+use crate::{
+    api::{Service, service::AttachmentStatus},
+    kinds::Of,
+};
+
+impl Watched for Service {
+    const OF: Of = Of::Service;
+
+    fn keys(&self) -> Vec<String> {
+        vec![format!("class/{}", self.spec.class_ref.name)]
+    }
+}
+
+enum State {
+    Leaving(Vec<Step>),
+    Refused(Verdict, Option<Box<Setup>>),
+    Minting(Box<Setup>, Step),
+    Adopting(Box<Setup>, Step),
+    Living(Box<Living>),
+}
+
+struct Living {
+    setup: Setup,
+    account: Account,
+    parts: Parts,
+    standing: Standing,
+    turn: Turn,
+    wake: Option<Timestamp>,
+}
+
+fn observe(service: &Service, me: &Kept, seen: &Seen<'_>, now: Timestamp) -> State {
+    if me.deleting.is_some() {
+        return State::Leaving(leaving::steps(service, me, seen));
+    }
+    let setup = match Setup::of(service, me, seen) {
+        Ok(setup) => setup,
+        Err(refusal) => return State::Refused(refusal, None),
+    };
+    let token = service
+        .spec
+        .credentials
+        .as_ref()
+        .and_then(|c| c.rotate.as_deref());
+    let account = match Access::of(me, seen, &setup, token) {
+        Access::Granted(account) => account,
+        Access::ToMint(step) => return State::Minting(Box::new(setup), *step),
+        Access::ToAdopt(step) => return State::Adopting(Box::new(setup), *step),
+        Access::Lost(refusal) => return State::Refused(refusal, Some(Box::new(setup))),
+    };
+    let claim = setup.class.spec.data.as_ref().map(|_| setup.data.claim());
+    let parts = Parts::of(seen, &me.id.name, claim.as_deref());
+    let (standing, wake) = standing(&setup, &account, &parts, now);
+    let serves = matches!(standing, Standing::Running | Standing::Updating);
+    let turn = rotation::turn(service, me, seen, &setup, &account, serves);
+    State::Living(Box::new(Living {
+        setup,
+        account,
+        parts,
+        standing,
+        turn,
+        wake,
+    }))
+}
+
+impl Kind for Service {
+    fn plan(&self, me: &Kept, seen: &Seen<'_>, now: Timestamp) -> Plan {
+        let attachments = attachments::of(me, seen);
+        let workers = standing::workers(seen).len();
+        let hold = leaving::needs_us(self);
+        let (steps, setup, said, wake, hold) = match observe(self, me, seen, now) {
+            State::Leaving(steps) => {
+                let hold = me.held && hold && !steps.is_empty();
+                (steps, None, Said::leaving(), None, hold)
+            }
+            State::Refused(verdict, setup) => {
+                let said = Said::refused(verdict, workers);
+                (leaving::kept(seen), setup, said, None, hold)
+            }
+            State::Minting(setup, step) | State::Adopting(setup, step) => {
+                let steps = leaving::kept(seen).into_iter().chain([step]).collect();
+                (steps, Some(setup), Said::minting(), None, hold)
+            }
+            State::Living(living) => {
+                let said = Said::living(&living.setup, &living.standing, &living.turn);
+                let steps = children(self, me, &living, &attachments);
+                (steps, Some(Box::new(living.setup)), said, living.wake, hold)
+            }
+        };
+        let status = report::status(me, said, setup.as_deref(), attachments, workers);
+        Plan {
+            steps,
+            status: json!(status),
+            wake,
+            hold,
+        }
+    }
+}
+
+/// All that a Service is made of, in the order in which it is needed.
+fn children(
+    service: &Service,
+    me: &Kept,
+    living: &Living,
+    attachments: &[AttachmentStatus],
+) -> Vec<Step> {
+    let Living {
+        setup,
+        account,
+        parts,
+        turn,
+        ..
+    } = living;
+    let class = &setup.class.spec;
+    let size = service
+        .spec
+        .storage
+        .as_ref()
+        .and_then(|s| s.size.as_deref());
+    let set = engine::stateful_set(me, setup, account, parts.set.as_ref(), size);
+    let attached = attachments.iter().map(|a| a.environment.clone()).collect();
+    let mut steps = vec![Step::Apply(engine::fence(me, class, attached))];
+    steps.extend(engine::addresses(me, class).map(Step::Apply));
+    steps.push(Step::Apply(account.copy(me, setup)));
+    steps.push(Step::Apply(set));
+    steps.extend(turn.steps.iter().cloned());
+    steps
+}
