@@ -67,6 +67,13 @@ impl Cache {
         self.read(|s| s.shelf(of).scopes.keys().cloned().collect())
     }
 
+    /// Whether a namespace that is watched by itself is being deleted.
+    pub fn is_ending(&self, ns: &str) -> bool {
+        let hosts = KINDS.iter().filter(|entry| entry.watch == Watch::Hosts);
+        let mut records = hosts.filter_map(|entry| self.record(&Id::new(entry.of, "", ns)));
+        records.any(|record| record.kept.deleting.is_some())
+    }
+
     /// Whether the watch that covers objects of a kind in a namespace is whole. If not, `who` is woken when it is.
     pub fn wait(&self, who: &Id, of: Of, ns: &str) -> bool {
         if self.read(|s| s.synced(of, ns)) {

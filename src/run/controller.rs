@@ -269,7 +269,9 @@ impl Controller {
         trouble: Trouble,
     ) -> Result<Pass, Trouble> {
         let patient = self.queue.failures(&record.kept.id) < PATIENCE;
-        if !(trouble.passes() && patient) {
+        // A right that was just given is not known at once.
+        let passes = trouble.passes() || matches!(trouble.cause, Cause::Forbidden(_));
+        if !(passes && patient) {
             let record = self.cache.record(&record.kept.id);
             let status = report::refused(planned, &trouble);
             if let Some(record) = record {

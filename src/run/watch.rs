@@ -185,8 +185,10 @@ impl Watches {
         } else {
             warn!(kind = entry.kind, scope, code, %error, "a watch is refused, and tried again");
         }
-        if code == 404 && !synced {
-            // The server does not know the kind: there is nothing of it. It may come later.
+        let closed = code == 403 && self.cache.is_ending(scope);
+        if (code == 404 || closed) && !synced {
+            // The server does not know the kind, or a namespace that ends has lost the right to it already: there is nothing of it,
+            // and what is held there must not wait for it. It may come later.
             let wake = self.cache.swap(entry.of, scope);
             self.queue.wake_all(wake, Lane::Routine);
         } else {
