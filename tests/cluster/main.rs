@@ -1,0 +1,82 @@
+//! Stories on a real cluster: that Kubernetes agrees with what was decided.
+//!
+//! The cluster is started once, the product installed from its charts, and every story runs in an Instance of its own.
+//! `KUBECONFIG=… cargo test` uses that cluster. `KEEP=1` keeps what a story made. A failed story prints what stood there.
+
+mod admit;
+mod dump;
+mod path;
+mod stories;
+mod world;
+
+use std::{process::ExitCode, sync::Arc};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use world::World;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let stage = Arc::new(Stage::default());
+    let mut trials: Vec<Trial> = stories::ALL
+        .iter()
+        .map(|story| stage.clone().trial(story))
+        .collect();
+    trials.extend(admit::cases().into_iter().map(|case| {
+        let stage = stage.clone();
+        Trial::test(case.name(), move || {
+            stage.play(|world| Box::pin(case.run(world)))
+        })
+    }));
+    let threads = arguments.test_threads.unwrap_or(6);
+    let conclusion = libtest_mimic::run(
+        &Arguments {
+            test_threads: Some(threads),
+            ..arguments
+        },
+        trials,
+    );
+    stage.end();
+    conclusion.exit_code()
+}
+
+/// Where the stories play: made when the first one begins, ended after the last.
+#[derive(Default)]
+struct Stage {
+    world: std::sync::OnceLock<Result<(tokio::runtime::Runtime, World), String>>,
+}
+
+impl Stage {
+    fn trial(self: Arc<Self>, story: &'static stories::Story) -> Trial {
+        Trial::test(story.name, move || self.play(story.play))
+    }
+
+    fn play(
+        &self,
+        story: impl FnOnce(World) -> futures::future::BoxFuture<'static, anyhow::Result<()>>,
+    ) -> Result<(), Failed> {
+        let (runtime, world) = self
+            .world
+            .get_or_init(Self::begin)
+            .as_ref()
+            .map_err(|e| e.clone())?;
+        runtime
+            .block_on(story(world.clone()))
+            .map_err(|e| Failed::from(format!("{e:?}")))
+    }
+
+    fn begin() -> Result<(tokio::runtime::Runtime, World), String> {
+        let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
+        let world = runtime
+            .block_on(World::begin())
+            .map_err(|e| format!("no cluster: {e:?}"))?;
+        Ok((runtime, world))
+    }
+
+    fn end(&self) {
+        if let Some(Ok((runtime, world))) = self.world.get()
+            && let Err(e) = runtime.block_on(world.end())
+        {
+            eprintln!("the cluster did not end well: {e:?}");
+        }
+    }
+}
