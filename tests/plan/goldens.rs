@@ -6,6 +6,7 @@
 //!
 //! Fixtures may leave out `uid`, `resourceVersion`, `generation` and `creationTimestamp`, and say `roadstead.dev/owner: Kind/name`
 //! for the UID of that object; the owner reference is then added too. What a plan needs more than one pass for says `passes: 2`.
+//! What several cases share stands in a `<name>.world.yaml`, named by `given`; an object of the case takes the place of one there.
 
 mod case;
 mod invariants;
@@ -38,7 +39,7 @@ fn every_case_is_decided_as_committed_and_every_plan_keeps_the_house_rules() {
 /// All that is wrong with a case.
 fn judge(path: &Path) -> Result<(), Vec<String>> {
     let text = fs::read_to_string(path).map_err(|error| vec![error.to_string()])?;
-    let case = Case::parse(&text).map_err(|error| vec![error])?;
+    let case = Case::parse(&text, path).map_err(|error| vec![error])?;
     let plan = case.plan();
     let mut wrong = invariants::broken(&case, &plan);
     let yaml = shown::yaml(&case, &plan);
@@ -90,7 +91,7 @@ fn cases() -> io::Result<Vec<PathBuf>> {
         let ends = |path: &Path, end: &str| path.to_string_lossy().ends_with(end);
         let (seen, plans): (Vec<PathBuf>, Vec<PathBuf>) =
             files.into_iter().partition(|f| ends(f, ".seen.yaml"));
-        for plan in plans {
+        for plan in plans.into_iter().filter(|f| !ends(f, ".world.yaml")) {
             let case = PathBuf::from(plan.to_string_lossy().replace(".plan.yaml", ".seen.yaml"));
             if !ends(&plan, ".plan.yaml") || !seen.contains(&case) {
                 return Err(io::Error::other(format!(

@@ -1,5 +1,7 @@
 //! A case: a world, the time, and the object that is planned in it.
 
+use std::{fs, path::Path};
+
 use jiff::Timestamp;
 use roadstead::{
     kinds::{Entry, KINDS},
@@ -35,6 +37,8 @@ struct Head {
     #[serde(default = "once")]
     passes: usize,
     #[serde(default)]
+    given: Option<String>,
+    #[serde(default)]
     world: Vec<Value>,
 }
 
@@ -44,7 +48,7 @@ fn once() -> usize {
 
 impl Case {
     /// Reads a case and fills in what the server would.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str, path: &Path) -> Result<Self, String> {
         let documents: Vec<Value> =
             serde_saphyr::from_multiple(text).map_err(|error| error.to_string())?;
         let mut documents = documents.into_iter();
@@ -53,7 +57,16 @@ impl Case {
         if head.story.split_whitespace().count() < 4 || !head.story.trim_end().ends_with('.') {
             return Err("its story is no sentence".into());
         }
-        let world = head.world.into_iter().chain(documents).collect();
+        let own: Vec<Value> = head.world.into_iter().chain(documents).collect();
+        let mut world = match &head.given {
+            Some(name) => given(&path.with_file_name(name))?,
+            None => Vec::new(),
+        };
+        for object in &own {
+            let id = id(object)?;
+            world.retain(|other| self::id(other).is_ok_and(|other| other != id));
+        }
+        world.extend(own);
         let world = filled(world, head.now)?;
         let id = named(&world, &head.object)?;
         Ok(Self {
@@ -68,6 +81,12 @@ impl Case {
     pub fn plan(&self) -> Plan {
         world::plan(&self.world, &self.id, self.now)
     }
+}
+
+/// The objects that several cases share.
+fn given(path: &Path) -> Result<Vec<Value>, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_saphyr::from_multiple(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The kind of an object.
@@ -121,6 +140,7 @@ fn named(world: &[Value], name: &str) -> Result<Id, String> {
 
 fn filled(mut world: Vec<Value>, now: Timestamp) -> Result<Vec<Value>, String> {
     for object in &mut world {
+        world::encode(object);
         let uid = uid(&id(object)?);
         let meta = object["metadata"].as_object_mut().ok_or("no metadata")?;
         let mut fill = |key: &str, value: Value| {

@@ -1,6 +1,6 @@
 //! What must hold for every plan, whatever the case.
 
-mod pods;
+pub mod pods;
 mod words;
 
 use roadstead::{
@@ -37,7 +37,11 @@ pub fn broken(case: &Case, plan: &Plan) -> Vec<String> {
         let about = |why: String| format!("{}: {why}", want.id);
         wrong.extend(child(want, me).into_iter().map(about));
         wrong.extend(schema::misfits(&want.id, &want.body).into_iter().map(about));
-        wrong.extend(pods::broken(&want.body).into_iter().map(about));
+        wrong.extend(
+            pods::broken(&want.body, &me["metadata"]["uid"])
+                .into_iter()
+                .map(about),
+        );
     }
     wrong.extend(leaks(case, plan));
     wrong.extend(losses(case, plan));
@@ -142,10 +146,8 @@ fn leaks(case: &Case, plan: &Plan) -> Vec<String> {
         .iter()
         .filter(|object| object["kind"] == "Secret");
     let values = secrets.flat_map(|secret| {
-        let keys = ["data", "stringData"]
-            .into_iter()
-            .filter_map(|part| secret[part].as_object());
-        keys.flat_map(|part| part.keys()).filter_map(|key| {
+        let data = secret["data"].as_object().into_iter();
+        data.flat_map(|data| data.keys()).filter_map(move |key| {
             let value = world::value(secret, key);
             let upper = key.to_uppercase();
             let mut sounds = ["PASSWORD", "SECRET", "TOKEN", "DSN", "URI", "KEY"].iter();

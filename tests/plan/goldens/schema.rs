@@ -1,14 +1,24 @@
 //! Whether an object of ours is one that the API server would take as it is.
 
-use roadstead::plan::Id;
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use roadstead::{
+    kinds::{KINDS, Of},
+    plan::Id,
+};
 use serde_json::Value;
 
 /// What the API server would refuse or drop in an object of ours.
 pub fn misfits(id: &Id, object: &Value) -> Vec<String> {
-    let Some(definition) = id.of.entry().definition else {
+    // Made once: there are many objects, and making one takes a while.
+    static KNOWN: LazyLock<BTreeMap<Of, Value>> = LazyLock::new(|| {
+        let ours = KINDS.iter().filter_map(|k| Some((k.of, k.definition?)));
+        ours.map(|(of, definition)| (of, definition().expect("it can be made")))
+            .collect()
+    });
+    let Some(definition) = KNOWN.get(&id.of) else {
         return Vec::new();
     };
-    let definition = definition().expect("it can be made");
     let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
     let mut wrong = Vec::new();
     for part in ["spec", "status"] {

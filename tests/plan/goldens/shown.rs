@@ -7,7 +7,7 @@ use roadstead::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::case::Case;
+use super::{case::Case, invariants::pods};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -97,7 +97,7 @@ pub fn yaml(case: &Case, plan: &Plan) -> String {
         steps: steps.collect(),
         wake: plan.wake.map(|at| at.to_string()),
         hold: plan.hold,
-        status: plan.status.clone(),
+        status: said(&plan.status),
     };
     serde_saphyr::to_string(&shown).expect("it is YAML")
 }
@@ -114,17 +114,51 @@ impl Deed {
             for known in ["name", "namespace", "ownerReferences"] {
                 meta.remove(known);
             }
-            if let Some(labels) = meta.get_mut("labels").and_then(Value::as_object_mut) {
-                labels.remove(api::OWNER);
-                labels.remove("app.kubernetes.io/managed-by");
-            }
         }
+        let owner = body["metadata"]["labels"][api::OWNER].clone();
+        usual(&mut body, &owner);
         Self {
             stays,
             body: Some(body),
             ..Self::default()
         }
     }
+}
+
+/// Takes out what stands in every child and every pod: `invariants/` checks that it does.
+fn usual(value: &mut Value, owner: &Value) {
+    if let Value::Array(list) = value {
+        list.iter_mut().for_each(|inner| usual(inner, owner));
+    }
+    let Value::Object(map) = value else { return };
+    if let Some(labels) = map.get_mut("labels").and_then(Value::as_object_mut) {
+        labels.remove("app.kubernetes.io/managed-by");
+        if labels.get(api::OWNER) == Some(owner) {
+            labels.remove(api::OWNER);
+        }
+    }
+    for (key, usual) in pods::usual() {
+        if map.get(key) == Some(&usual) {
+            map.remove(key);
+        }
+    }
+    map.values_mut().for_each(|inner| usual(inner, owner));
+    map.retain(|key, inner| key != "securityContext" || *inner != json!({}));
+}
+
+/// A status without what is filled in when it is written.
+fn said(status: &Value) -> Value {
+    let mut status = status.clone();
+    for list in ["conditions", "blockers"] {
+        let items = status[list].as_array_mut().into_iter().flatten();
+        for item in items.filter_map(Value::as_object_mut) {
+            item.retain(|_, value| *value != "" && *value != 0);
+        }
+    }
+    if let Some(map) = status.as_object_mut() {
+        map.retain(|_, value| !value.is_null());
+    }
+    status
 }
 
 fn filled(fills: &[Fill]) -> Map<String, Value> {

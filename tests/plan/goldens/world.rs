@@ -1,16 +1,18 @@
 //! The world of a case: kept as it is in production, and changed by a plan as an API server would.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use roadstead::{
     api,
-    kinds::Of,
-    plan::{Fill, Id, Kept, Part, Plan, Seen, Step, World},
+    kinds::{Entry, KINDS, Watch},
+    plan::{Fill, Id, Part, Plan, Seen, Step},
+    run::{
+        cache::Cache,
+        view::View,
+        wire::{Fresh, Unreadable, Wire},
+    },
 };
 use serde_json::{Map, Value, json};
 
@@ -18,87 +20,54 @@ use super::case;
 
 /// What is decided for an object in a world.
 pub fn plan(world: &[Value], id: &Id, now: Timestamp) -> Plan {
-    let stores = Stores::of(world);
-    let me = stores.get(id).expect("the object is in its world");
+    let cache = cache(world);
+    let me = cache.record(id).expect("the object is in its world").kept;
     let planner = id.of.entry().plan.expect("the kind is planned");
-    planner(&me, &Seen::new(&stores, &me), now)
+    planner(&me, &Seen::new(&View::new(&cache, id), &me), now)
 }
 
-/// One store for all kinds.
-struct Stores(BTreeMap<Id, Arc<Kept>>);
-
-impl Stores {
-    fn of(world: &[Value]) -> Self {
-        let kept = world.iter().map(|object| Arc::new(kept(object)));
-        Self(kept.map(|kept| (kept.id.clone(), kept)).collect())
+/// The cache that the operator would have, once its watches are whole.
+fn cache(world: &[Value]) -> Cache {
+    let cache = Cache::new(("roadstead-system".into(), "roadstead".into()));
+    let hosts = |entry: &&Entry| entry.watch == Watch::Hosts;
+    // Namespaces first: an Instance's opens the watches in it.
+    let first = KINDS.iter().filter(hosts);
+    for entry in first.chain(KINDS.iter().filter(|entry| !hosts(entry))) {
+        for scope in cache.scopes(entry.of) {
+            cache.begin(entry.of, &scope);
+            for object in world
+                .iter()
+                .filter(|object| is_watched(entry, &scope, object))
+            {
+                cache.buffer(entry.of, &scope, fresh(entry, object));
+            }
+            cache.swap(entry.of, &scope);
+        }
     }
-
-    fn all(&self, which: impl Fn(&Kept) -> bool) -> Vec<Arc<Kept>> {
-        self.0
-            .values()
-            .filter(|kept| which(kept))
-            .cloned()
-            .collect()
-    }
+    cache
 }
 
-impl World for Stores {
-    fn get(&self, id: &Id) -> Option<Arc<Kept>> {
-        self.0.get(id).cloned()
-    }
-
-    fn owned(&self, uid: &str, of: Of) -> Vec<Arc<Kept>> {
-        self.all(|kept| kept.id.of == of && kept.owner.as_deref() == Some(uid))
-    }
-
-    fn by_key(&self, of: Of, ns: &str, key: &str) -> Vec<Arc<Kept>> {
-        let answers = |kept: &Kept| kept.keys.iter().any(|k| **k == *key);
-        self.all(|kept| kept.id.of == of && *kept.id.ns == *ns && answers(kept))
-    }
-
-    fn list(&self, of: Of, ns: &str) -> Vec<Arc<Kept>> {
-        self.all(|kept| kept.id.of == of && *kept.id.ns == *ns)
-    }
+/// Whether a watch of a kind, in one namespace or everywhere, tells of an object.
+fn is_watched(entry: &Entry, scope: &str, object: &Value) -> bool {
+    let labels = &object["metadata"]["labels"];
+    let selected = match entry.watch {
+        Watch::Owned => labels.get(api::OWNER).is_some(),
+        Watch::Hosts => labels.get(api::INSTANCE).is_some(),
+        Watch::All | Watch::InInstances => true,
+    };
+    let id = case::id(object).expect("it has a name");
+    selected && id.of == entry.of && (scope.is_empty() || *id.ns == *scope)
 }
 
-fn kept(object: &Value) -> Kept {
-    let entry = case::entry(object).expect("the kind is known");
-    let body = (entry.decode)(&object.to_string())
-        .unwrap_or_else(|error| panic!("{} {}: {error}", entry.kind, object["metadata"]["name"]));
-    let meta = &object["metadata"];
-    let text = |key: &str| meta[key].as_str().unwrap_or_default();
-    let time = |key: &str| meta[key].as_str().and_then(|t| t.parse().ok());
-    let owner: Option<Arc<str>> = meta["labels"][api::OWNER].as_str().map(Into::into);
-    let references = meta["ownerReferences"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let owned = |owner: &Arc<str>| references.iter().any(|r| r["uid"] == **owner);
-    let finalizers = meta["finalizers"].as_array().cloned().unwrap_or_default();
-    Kept {
-        id: case::id(object).expect("it has a name"),
-        uid: text("uid").into(),
-        rv: text("resourceVersion").parse().unwrap_or(0),
-        generation: meta["generation"].as_i64().unwrap_or(0),
-        created: time("creationTimestamp").unwrap_or_default(),
-        deleting: time("deletionTimestamp"),
-        held: finalizers.iter().any(|f| f == api::FINALIZER),
-        labels: ours(&meta["labels"]),
-        annotations: ours(&meta["annotations"]),
-        owned: owner.as_ref().is_some_and(owned),
-        owner,
-        applied: 0,
-        ours: None,
-        foreign: object["foreign"].as_str().map(Into::into),
-        keys: (entry.keys)(&body).into_iter().map(Into::into).collect(),
-        body,
-    }
-}
-
-fn ours(map: &Value) -> BTreeMap<Box<str>, Box<str>> {
-    let entries = map.as_object().into_iter().flatten();
-    let ours = entries.filter_map(|(k, v)| Some((k.strip_prefix("roadstead.dev/")?, v.as_str()?)));
-    ours.map(|(k, v)| (k.into(), v.into())).collect()
+fn fresh(entry: &Entry, object: &Value) -> Fresh {
+    let wire: Wire = serde_json::from_value(object.clone()).expect("it is an object");
+    let name = &object["metadata"]["name"];
+    let fresh = wire
+        .keep(entry)
+        .unwrap_or_else(|error| panic!("{} {name}: {error}", entry.kind));
+    let unread = fresh.kept.body.downcast_ref::<Unreadable>();
+    assert!(unread.is_none(), "{} {name}: {unread:?}", entry.kind);
+    fresh
 }
 
 /// The world after a plan was carried out for an object: children as a server would store them, and what is ours and not named, gone.
@@ -166,15 +135,18 @@ fn stored(id: &Id, body: &Value) -> Value {
     let mut object = body.clone();
     let meta = json!({"uid": case::uid(id), "resourceVersion": "101", "generation": 1});
     case::merge(&mut object, &json!({"metadata": meta}));
-    if let Some(Value::Object(texts)) = object.as_object_mut().and_then(|o| o.remove("stringData"))
-    {
-        let data: Map<String, Value> = texts
-            .iter()
-            .map(|(k, v)| (k.clone(), base64(v.as_str().unwrap_or_default())))
-            .collect();
-        case::merge(&mut object, &json!({ "data": data }));
-    }
+    encode(&mut object);
     object
+}
+
+/// What a Secret holds as text becomes data.
+pub fn encode(object: &mut Value) {
+    let texts = object.as_object_mut().and_then(|o| o.remove("stringData"));
+    if let Some(Value::Object(texts)) = texts {
+        let text = |value: &Value| base64(value.as_str().unwrap_or_default());
+        let data: Map<String, Value> = texts.iter().map(|(k, v)| (k.clone(), text(v))).collect();
+        case::merge(object, &json!({ "data": data }));
+    }
 }
 
 fn fill(object: &mut Value, fills: &[Fill], world: &[Value]) {
@@ -202,11 +174,8 @@ fn text(part: &Part, object: &Value, world: &[Value]) -> String {
 
 /// The value of a key of a Secret as text.
 pub fn value(secret: &Value, key: &str) -> String {
-    let plain = secret["stringData"][key].as_str().map(str::to_owned);
-    plain.unwrap_or_else(|| {
-        let bytes: Option<ByteString> = serde_json::from_value(secret["data"][key].clone()).ok();
-        String::from_utf8(bytes.unwrap_or_default().0).unwrap_or_default()
-    })
+    let bytes: Option<ByteString> = serde_json::from_value(secret["data"][key].clone()).ok();
+    String::from_utf8(bytes.unwrap_or_default().0).unwrap_or_default()
 }
 
 fn base64(text: &str) -> Value {

@@ -1,6 +1,7 @@
 //! Pods are such that restricted Pod Security admits them, and carry no token.
 
-use serde_json::Value;
+use roadstead::api;
+use serde_json::{Value, json};
 
 /// Volumes that restricted Pod Security admits.
 const VOLUMES: [&str; 8] = [
@@ -14,15 +15,31 @@ const VOLUMES: [&str; 8] = [
     "secret",
 ];
 
-/// What restricted Pod Security would refuse in the pods of a child.
-pub fn broken(body: &Value) -> Vec<String> {
+/// What is the same in every pod and container: it is checked here, and left out where plans are shown.
+pub fn usual() -> [(&'static str, Value); 9] {
+    let ports = json!([{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]);
+    [
+        ("automountServiceAccountToken", json!(false)),
+        ("enableServiceLinks", json!(false)),
+        ("runAsNonRoot", json!(true)),
+        ("seccompProfile", json!({"type": "RuntimeDefault"})),
+        ("fsGroupChangePolicy", json!("OnRootMismatch")),
+        ("sysctls", ports),
+        ("terminationMessagePolicy", json!("FallbackToLogsOnError")),
+        ("allowPrivilegeEscalation", json!(false)),
+        ("capabilities", json!({"drop": ["ALL"]})),
+    ]
+}
+
+/// What restricted Pod Security would refuse in the pods of a child, and whether they say for which object they run.
+pub fn broken(body: &Value, owner: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
-    let places = [
-        "/spec/template/spec",
-        "/spec/jobTemplate/spec/template/spec",
-    ];
-    for spec in places.iter().filter_map(|place| body.pointer(place)) {
-        pod(spec, &mut wrong);
+    let places = ["/spec/template", "/spec/jobTemplate/spec/template"];
+    for template in places.iter().filter_map(|place| body.pointer(place)) {
+        pod(&template["spec"], &mut wrong);
+        if template["metadata"]["labels"][api::OWNER] != *owner {
+            wrong.push("its pods do not carry its owner's UID".into());
+        }
     }
     if body["kind"] == "Pod" {
         pod(&body["spec"], &mut wrong);
@@ -54,6 +71,10 @@ fn pod(spec: &Value, wrong: &mut Vec<String>) {
         spec.get("serviceAccountName").is_none(),
         "has a service account",
     );
+    must(
+        spec["enableServiceLinks"] == false,
+        "is told of every Service",
+    );
     for host in ["hostNetwork", "hostPID", "hostIPC"] {
         must(spec.get(host).is_none(), "shares something of its node");
     }
@@ -76,6 +97,11 @@ fn pod(spec: &Value, wrong: &mut Vec<String>) {
         must(
             security["allowPrivilegeEscalation"] == false,
             "may gain privileges",
+        );
+        let words = &container["terminationMessagePolicy"];
+        must(
+            words == "FallbackToLogsOnError",
+            "does not say why it failed",
         );
         must(security.get("privileged").is_none(), "may be privileged");
         must(
