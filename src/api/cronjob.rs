@@ -30,6 +30,9 @@ use serde::{Deserialize, Serialize};
         .message("metadata.name must be a DNS label that starts with a letter, of at most 40 characters: lowercase letters, digits and hyphens")
 )]
 #[x_kube(validation = Rule::new("self.environmentRef == oldSelf.environmentRef").message("environmentRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("has(self.frequency) != has(self.schedule)").message("either frequency or schedule says when it runs: set exactly one of them"))]
+#[x_kube(validation = Rule::new("!has(self.schedule) || !has(self.time)").message(Message::Expression("\"time '\" + self.time + \"' belongs to frequency: remove it, or set frequency in place of schedule\"".into())))]
+#[x_kube(validation = Rule::new("!has(self.frequency) || (self.frequency == 'Every10Min' ? (!has(self.time) || self.time == '') : (has(self.time) && self.time.matches(self.frequency == 'Daily' ? '^([01][0-9]|2[0-3]):[0-5][0-9]$' : '^:[0-5][0-9]$')))").message(Message::Expression("\"time '\" + (has(self.time) ? self.time : '') + \"' does not fit frequency \" + self.frequency + ': ' + (self.frequency == 'Daily' ? 'write HH:MM, such as 02:30' : (self.frequency == 'Hourly' ? 'write :MM, such as :42' : 'leave time out'))".into())))]
 #[serde(rename_all = "camelCase")]
 pub struct CronjobSpec {
     /// The Environment in whose image and variables it runs. Immutable.
@@ -40,13 +43,14 @@ pub struct CronjobSpec {
     /// `Daily` with `time: HH:MM`, `Hourly` with `time: ':MM'`, or `Every10Min` without a time. Excludes `schedule`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency: Option<Frequency>,
-    /// When in the day (`HH:MM`) or hour (`:MM`).
+    /// When in the day (`HH:MM`) or hour (`:MM`); none for `Every10Min`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 5))]
+    #[schemars(length(max = 16))]
     pub time: Option<String>,
-    /// Five-field cron expression, such as `30 2 * * 1-5`. Excludes `frequency` and `time`.
+    /// Five-field cron expression, such as `30 2 * * 1-5`: minute, hour, day of the month, month, day of the week from 0 (Sunday) to 6. Excludes `frequency` and `time`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[-0-9A-Za-z*/,]+( +[-0-9A-Za-z*/,]+){4}$')").message(Message::Expression("\"schedule '\" + self + \"' is no cron expression: write five fields (minute, hour, day of the month, month, day of the week), such as 30 2 * * 1-5\"".into())))]
     pub schedule: Option<String>,
     /// Time zone by its IANA name, such as `Europe/Zurich`. Default `Etc/UTC`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,7 +60,7 @@ pub struct CronjobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 86400))]
     pub timeout_seconds: Option<i64>,
-    /// No run is started while true. Default false.
+    /// No run is started by the schedule while true; `runNow` still starts one. Default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
     /// Request token: it is run once, now, when this differs from the one acted on last. A new object adopts it without running.
@@ -80,7 +84,7 @@ pub enum Frequency {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CronjobStatus {
-    /// One word for the table: `scheduled`, `running`, `suspended`, `waiting` or `failed`.
+    /// One word for the table: `scheduled`, `running`, `suspended`, `waiting`, `failed` or `terminating`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub state: Option<String>,
