@@ -1,2 +1,7 @@
 //! `kubectl roadstead`: the platform by hand.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    roadstead::cli::main()
+}

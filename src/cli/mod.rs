@@ -1,0 +1,155 @@
+//! How people say it by hand: `kubectl roadstead`, one file a verb.
+//!
+//! It writes specs and one-shot objects, never a status, through merge patches of just the field: GitOps sees a normal edit.
+//! Whatever a verb does, `kubectl` alone can do; the help of each verb ends with how. Results go to standard output, progress to
+//! standard error.
+//!
+//! - [`scope`], [`target`], [`show`], [`fail`]: where to work, on what, how to answer, what to say when it cannot be done.
+//! - [`reach`], [`standing`], [`wait`], [`track`], [`progress`]: requests, how an object stands, and waiting for it.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::CompleteEnv;
+
+pub mod complete;
+pub mod completion;
+pub mod fail;
+pub mod logs;
+pub mod progress;
+pub mod reach;
+pub mod release;
+pub mod rollback;
+pub mod run;
+pub mod scope;
+pub mod show;
+pub mod standing;
+pub mod status;
+pub mod switch;
+pub mod target;
+pub mod track;
+pub mod uninstall;
+pub mod wait;
+pub mod why;
+
+use fail::{Exit, Failure};
+use scope::Scope;
+use switch::Way;
+
+/// The platform by hand: see what runs and why it waits, release, roll back, stop, start.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-roadstead",
+    bin_name = "kubectl roadstead",
+    version,
+    after_help = EXIT_CODES,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Where, and how to answer.
+    #[command(flatten)]
+    pub scope: Scope,
+}
+
+const EXIT_CODES: &str = "\
+Objects are named as with kubectl: renv/shop-live, msvc/shop-db, acj/nightly, rel/shop-live-8; the long words work too.
+
+Exit codes:
+  0    done
+  1    it failed, or was refused
+  2    the command line is wrong
+  3    it goes on, but --timeout is over
+  4    there is no such object
+  130  Ctrl-C while waiting; what was asked for goes on";
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show what runs: environments, services, cronjobs, releases under way
+    #[command(after_help = status::HELP)]
+    Status(status::Args),
+    /// Say in one sentence what an object waits for, and what to do
+    #[command(after_help = why::HELP)]
+    Why(why::Args),
+    /// Release environments once more, as they are declared now
+    #[command(after_help = release::HELP)]
+    Release(release::Args),
+    /// Go back to what an earlier release ran
+    #[command(after_help = rollback::HELP)]
+    Rollback(rollback::Args),
+    /// Write what all replicas write
+    #[command(after_help = logs::HELP)]
+    Logs(logs::Args),
+    /// Run a cronjob once, now
+    #[command(after_help = run::HELP)]
+    Run(run::Args),
+    /// Stop environments or services, suspend cronjobs
+    #[command(after_help = switch::STOP_HELP)]
+    Stop(switch::Args),
+    /// Start environments or services, resume cronjobs
+    #[command(after_help = switch::START_HELP)]
+    Start(switch::Args),
+    /// Release our finalizers when the operator is already gone; data stays
+    #[command(after_help = uninstall::HELP)]
+    Uninstall(uninstall::Args),
+    /// Print what makes the shell complete verbs, flags and names
+    #[command(after_help = completion::HELP)]
+    Completion(completion::Args),
+    /// What kubectl asks while somebody types
+    #[command(name = "__complete", hide = true)]
+    Complete {
+        /// The words so far
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    CompleteEnv::with_factory(Cli::command).complete();
+    // Names are asked for on a runtime of their own, so this comes before ours; and no flag of ours may be read from the words.
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let done = match words.split_first() {
+        Some((first, words)) if first == "__complete" => completion::answer_kubectl(words),
+        _ => perform(&Cli::parse()),
+    };
+    match done {
+        Ok(()) => ExitCode::from(Exit::Fine as u8),
+        Err(failure) => {
+            let text = failure.text();
+            if !text.is_empty() {
+                progress::note(text.trim_end());
+            }
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn perform(cli: &Cli) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let scope = &cli.scope;
+        match &cli.verb {
+            Verb::Status(args) => status::run(args, scope).await,
+            Verb::Why(args) => why::run(args, scope).await,
+            Verb::Release(args) => release::run(args, scope).await,
+            Verb::Rollback(args) => rollback::run(args, scope).await,
+            Verb::Logs(args) => logs::run(args, scope).await,
+            Verb::Run(args) => run::run(args, scope).await,
+            Verb::Stop(args) => switch::run(Way::Stop, args, scope).await,
+            Verb::Start(args) => switch::run(Way::Start, args, scope).await,
+            Verb::Uninstall(args) => uninstall::run(args, scope).await,
+            Verb::Completion(args) => completion::run(args),
+            Verb::Complete { words } => completion::answer_kubectl(words),
+        }
+    })
+}
+
+#[cfg(test)]
+#[path = "mod_tests.rs"]
+mod tests;
