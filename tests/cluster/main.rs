@@ -5,6 +5,7 @@
 
 mod admit;
 mod dump;
+mod instance;
 mod path;
 mod stories;
 mod world;

@@ -24,4 +24,24 @@ macro_rules! stories {
 
 stories! {
     path: an_environment_goes_from_manifest_to_pods;
+    instance:
+        instances_are_listed_by_what_they_are_called,
+        a_name_and_a_description_change_alone_and_together,
+        a_rename_moves_nothing,
+        a_name_belongs_to_one_instance,
+        of_many_that_ask_at_once_one_gets_the_name,
+        fifty_instances_are_ready_side_by_side,
+        the_same_names_live_apart_in_two_instances,
+        packets_stay_within_an_instance,
+        references_do_not_cross_instances_and_nothing_lives_outside,
+        access_to_one_instance_is_none_to_another,
+        a_quota_holds_in_its_own_instance,
+        a_frozen_instance_takes_no_changes_and_runs_on,
+        what_is_not_ours_is_never_taken_over,
+        a_full_instance_asks_for_its_data_and_then_goes_whole,
+        an_instance_without_data_goes_at_once,
+        a_held_service_lets_go_in_a_namespace_that_ends,
+        the_first_instance_is_there_once,
+        a_lost_namespace_is_reported_and_made_again,
+        neither_a_second_apply_nor_a_restart_changes_anything;
 }

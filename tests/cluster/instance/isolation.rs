@@ -1,0 +1,209 @@
+//! That what stands in one Instance is apart from what stands in another.
+
+use anyhow::{Context, Result, ensure};
+
+use super::{pod, toy};
+use crate::world::World;
+
+const ASK: &str =
+    "busybox wget -q -T 3 -O- http://toy-live-web.instance-apart-a.svc.cluster.local:8000/hostname";
+
+/// The same names stand in two Instances, each with its own pods and address, and none shows up in the other.
+///
+/// proves: EP-034, EP-035, EP-039, EP-040, EP-041
+pub async fn the_same_names_live_apart_in_two_instances(world: World) -> Result<()> {
+    let (a, b) = (
+        world.instance("twin-a").await?,
+        world.instance("twin-b").await?,
+    );
+    let cronjob = "---\napiVersion: roadstead.dev/v1alpha1\nkind: Cronjob\nmetadata: {name: nightly}\n\
+                   spec: {environmentRef: {name: toy-live}, command: [busybox, hostname], frequency: Daily, time: \"03:00\"}\n\
+                   ---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: files}\ndata: {of: NAMESPACE}\n";
+    let set = format!("{}{cronjob}", toy());
+    for ns in [&a, &b] {
+        world.apply_in(ns, &set.replace("NAMESPACE", ns)).await?;
+        world.apply_in(ns, &pod("client", "sleep 3600")).await?;
+    }
+    world
+        .apply_in(
+            &a,
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: only-in-a}\n",
+        )
+        .await?;
+    for ns in [&a, &b] {
+        world.condition("renv/toy-live", ns, "Ready").await?;
+        world.condition("acj/nightly", ns, "Ready").await?;
+        world.condition("pod/client", ns, "Ready").await?;
+        ensure!(world.at("cm/files", ns, "/data/of").await? == **ns);
+        let ask = format!(
+            "busybox wget -q -T 5 -O- http://toy-live-web.{ns}.svc.cluster.local:8000/hostname"
+        );
+        let answers = format!("{ns} answers");
+        let host = world.until(&answers, || async {
+            let said = world.exec(ns, "client", &ask).await?;
+            Ok((said.code == 0).then_some(said.out))
+        });
+        let host = host.await?;
+        let pods = world.kubectl(&format!("get pods -n {ns} -o name")).await?;
+        ensure!(
+            pods.contains(host.trim()),
+            "{host} is no pod of {ns}: {pods}"
+        );
+    }
+    let kinds = "rapp,renv,acj,deploy,cronjobs.batch";
+    let (ours, theirs) = (world.uids(kinds, &a).await?, world.uids(kinds, &b).await?);
+    ensure!(ours.len() == 5 && theirs.len() == 5, "{ours:?} {theirs:?}");
+    ensure!(ours.iter().all(|uid| !theirs.contains(uid)));
+    ensure!(world.get("cm/only-in-a", &b).await?.is_none());
+    world
+        .run(
+            &[
+                "kubectl",
+                "patch",
+                "acj/nightly",
+                "-n",
+                &a,
+                "--type=merge",
+                "-p",
+                r#"{"spec":{"runNow":"1"}}"#,
+            ],
+            None,
+        )
+        .await?
+        .ok("patch")?;
+    world
+        .until("the job of one Instance runs", || async {
+            let jobs = world.kubectl(&format!("get jobs -n {a} -o name")).await?;
+            Ok(jobs.contains("nightly").then_some(()))
+        })
+        .await?;
+    let others = world.kubectl(&format!("get jobs -n {b} -o name")).await?;
+    ensure!(
+        !others.contains("nightly"),
+        "it ran in the other one too: {others}"
+    );
+    world.remove("twin-a").await?;
+    world.remove("twin-b").await
+}
+
+/// Without isolation a pod of another Instance is answered; with it, only pods of the same.
+///
+/// proves: EP-036, EP-040
+pub async fn packets_stay_within_an_instance(world: World) -> Result<()> {
+    let (a, b) = (
+        world.instance("apart-a").await?,
+        world.instance("apart-b").await?,
+    );
+    world
+        .patch("apart-a", r#"{"spec":{"network":{"isolation":"None"}}}"#)
+        .await?
+        .ok("patch")?;
+    world.apply_in(&a, toy()).await?;
+    for ns in [&a, &b] {
+        world.apply_in(ns, &pod("client", "sleep 3600")).await?;
+    }
+    world.condition("renv/toy-live", &a, "Ready").await?;
+    for ns in [&a, &b] {
+        world.condition("pod/client", ns, "Ready").await?;
+        answered(&world, ns, true).await?;
+    }
+    ensure!(world.get("netpol/roadstead-isolation", &a).await?.is_none());
+    world
+        .patch("apart-a", r#"{"spec":{"network":null}}"#)
+        .await?
+        .ok("patch")?;
+    answered(&world, &b, false).await?;
+    answered(&world, &a, true).await?;
+    let from = world.at("pod/client", &b, "/status/podIP").await?;
+    let from = from.as_str().context("the client has an address")?;
+    let open = format!(r#"{{"spec":{{"network":{{"allowFrom":[{{"cidr":"{from}/32"}}]}}}}}}"#);
+    world.patch("apart-a", &open).await?.ok("patch")?;
+    answered(&world, &b, true).await?;
+    world
+        .patch("apart-a", r#"{"spec":{"network":null}}"#)
+        .await?
+        .ok("patch")?;
+    answered(&world, &b, false).await?;
+    let out = world
+        .exec(
+            &a,
+            "client",
+            "busybox nslookup kubernetes.default.svc.cluster.local",
+        )
+        .await?;
+    ensure!(
+        out.code == 0,
+        "what is inside cannot reach out: {}{}",
+        out.out,
+        out.err
+    );
+    world.remove("apart-a").await?;
+    world.remove("apart-b").await
+}
+
+async fn answered(world: &World, ns: &str, should: bool) -> Result<()> {
+    let what = format!(
+        "the toy is {}reached from {ns}",
+        if should { "" } else { "not " }
+    );
+    world
+        .until(&what, || async {
+            let said = world.exec(ns, "client", ASK).await?;
+            Ok(((said.code == 0) == should).then_some(()))
+        })
+        .await
+}
+
+/// A name that exists only in another Instance is not found, and outside an Instance nothing is made.
+///
+/// proves: EP-038, EP-043
+pub async fn references_do_not_cross_instances_and_nothing_lives_outside(
+    world: World,
+) -> Result<()> {
+    let (a, b) = (
+        world.instance("cross-a").await?,
+        world.instance("cross-b").await?,
+    );
+    let service = "apiVersion: roadstead.dev/v1alpha1\nkind: Service\nmetadata: {name: db}\n\
+                   spec: {displayName: db, classRef: {name: redis}, tier: Development, provider: local, region: eu-1, state: Stopped}\n";
+    world.apply_in(&a, service).await?;
+    let attached = toy().replace(
+        "{applicationRef: {name: toy}}",
+        "{applicationRef: {name: toy}, services: [{name: db, prefix: DEFAULT}]}",
+    );
+    world.apply_in(&b, &attached).await?;
+    let what = world
+        .until("the Environment says what is missing", || async {
+            let blockers = world.at("renv/toy-live", &b, "/status/blockers").await?;
+            Ok(blockers
+                .to_string()
+                .contains("ServiceMissing/db")
+                .then_some(blockers))
+        })
+        .await?;
+    ensure!(
+        !what.to_string().contains(&a),
+        "it looked into the other Instance: {what}"
+    );
+    world.kubectl("create namespace nobodys").await?;
+    world.apply_in("nobodys", toy()).await?;
+    let refused = world.until("it says that it stands outside", || async {
+        let environment = world
+            .get("renv/toy-live", "nobodys")
+            .await?
+            .unwrap_or_default();
+        let stalled =
+            super::condition(&environment, "Stalled").is_some_and(|c| c["reason"] == "NoInstance");
+        Ok(stalled.then_some(environment))
+    });
+    ensure!(refused.await?.to_string().contains("NoInstance"));
+    let made = world
+        .kubectl("get deploy,jobs,secrets,releases.roadstead.dev -n nobodys -o name")
+        .await?;
+    ensure!(made.trim().is_empty(), "something was made: {made}");
+    world
+        .kubectl("delete namespace nobodys --wait=false")
+        .await?;
+    world.remove("cross-a").await?;
+    world.remove("cross-b").await
+}
