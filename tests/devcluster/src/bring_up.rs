@@ -15,7 +15,7 @@ use crate::{
     addresses::Addresses,
     cleanup, control_plane,
     control_plane::Start,
-    debian, fake_nodes,
+    debian, fake_nodes, guard,
     image::catalogue,
     kubeconfig, network, node,
     options::Options,
@@ -69,7 +69,8 @@ pub async fn bring_up(place: &Place, options: &Options, tools: &Tools) -> Result
         network::check()?;
     }
     place.make()?;
-    for entry in fs::read_dir(place.logs())?.flatten() {
+    let logs = fs::read_dir(place.logs())?.flatten();
+    for entry in logs.filter(|entry| entry.file_name() != guard::LOG) {
         fs::remove_file(entry.path()).context("cannot remove an old log")?;
     }
     let progress = Progress::begin(format!("Starting the cluster {}", place.name));

@@ -3,14 +3,15 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    process::{Child, Command},
+    process::Command,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use kube::Client;
 
 use crate::{
-    bring_up, cleanup, guard,
+    bring_up, cleanup,
+    guard::{self, Hold},
     image::{Archive, Image},
     kubeconfig, node,
     options::Options,
@@ -38,11 +39,6 @@ struct Own {
     tools: Tools,
     /// Ends the cluster with this process. Nothing where it outlives us.
     hold: Option<Hold>,
-}
-
-struct Hold {
-    guard: Child,
-    _lock: File,
 }
 
 impl Cluster {
@@ -75,27 +71,20 @@ impl Cluster {
         let (asked, locked) = (options.clone(), place.clone());
         // Minutes, the first time: other tasks go on meanwhile.
         let (tools, lock) = tokio::task::spawn_blocking(move || {
-            Ok::<_, anyhow::Error>((bring_up::tools(&asked)?, lock(&locked)?))
+            let tools = bring_up::tools(&asked)?;
+            guard::program()?;
+            Ok::<_, Error>((tools, lock(&locked)?))
         })
         .await??;
+        place.make()?;
+        let (hold, _lock) = if options.keep {
+            (None, Some(lock))
+        } else {
+            (Some(Hold::begin(&place, lock)?), None)
+        };
         let (state, client) = match bring_up::bring_up(&place, &options, &tools).await {
             Ok(up) => up,
-            Err(error) if options.keep && std::env::var_os("KEEP").is_some() => return Err(error),
-            Err(error) => {
-                let error = error.context(format!("the logs are in {}", place.logs().display()));
-                return match cleanup::remove(&place) {
-                    Ok(()) => Err(error),
-                    Err(left) => Err(error.context(format!("and clearing up failed: {left:#}"))),
-                };
-            }
-        };
-        let hold = if options.keep {
-            None
-        } else {
-            Some(Hold {
-                guard: guard::start(&place)?,
-                _lock: lock,
-            })
+            Err(error) => return Err(given_up(&place, hold, error)),
         };
         Ok(Self {
             kubeconfig: place.kubeconfig("admin"),
@@ -230,15 +219,11 @@ impl Cluster {
         let Some(own) = &mut self.own else {
             return Ok(());
         };
-        let Some(mut hold) = own.hold.take() else {
+        let Some(hold) = own.hold.take() else {
             return Ok(());
         };
         let removed = cleanup::remove(&own.place);
-        // It finds nothing left to guard, and goes when its standard input ends.
-        drop(hold.guard.stdin.take());
-        drop(hold._lock);
-        hold.guard.wait().context("the guard does not end")?;
-        removed
+        hold.end().and(removed)
     }
 
     fn own(&self, what: &str) -> Result<&Own> {
@@ -271,6 +256,16 @@ pub fn remove(name: &str) -> Result<()> {
         }
     }
     cleanup::remove(&place)
+}
+
+/// Clears up after a start that failed, and adds to the error what helps a person.
+fn given_up(place: &Place, hold: Option<Hold>, error: Error) -> Error {
+    let error = error.context(format!("the logs are in {}", place.logs().display()));
+    let cleared = cleanup::remove(place).and_then(|()| hold.map_or(Ok(()), Hold::end));
+    match cleared {
+        Ok(()) => error,
+        Err(left) => error.context(format!("and clearing up failed: {left:#}")),
+    }
 }
 
 /// Waits until nobody else starts, holds or ends the cluster of this place.

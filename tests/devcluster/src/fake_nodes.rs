@@ -1,6 +1,8 @@
 //! Nodes that exist in the API only: thousands fit, and pods on them say that they run.
 
-use anyhow::Result;
+use std::fs;
+
+use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Node;
 use kube::{
     Api, Client,
@@ -16,8 +18,12 @@ const MARK: &str = "kwok.x-k8s.io/node";
 /// Starts the program that plays the nodes.
 pub fn start(start: &Start, state: &mut State) -> Result<()> {
     let kubeconfig = start.kubeconfig(state, "kwok", "kwok", &["system:masters"], "127.0.0.1")?;
+    let stages = start.place.state.join("stages.yaml");
+    fs::write(&stages, include_str!("../manifests/stages.yaml"))
+        .context("cannot configure the fake nodes")?;
     let program = Program::new("kwok", start.tools.file(Upstream::Kwok, "kwok")?)
         .flag("kubeconfig", &kubeconfig)
+        .flag("config", &stages)
         .flag("manage-all-nodes", "false")
         .flag(
             "manage-nodes-with-annotation-selector",

@@ -5,6 +5,7 @@ use std::{
     io::Read,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,12 +14,26 @@ use crate::{
     cleanup,
     place::{Place, checkout},
     process::Identity,
+    progress::Progress,
     run,
     state::State,
 };
 
-/// The file of the `devcluster` program, of which some parts run as processes of a cluster.
+/// The log of the guard, the first one of a cluster.
+pub const LOG: &str = "guard.log";
+
+/// The file of the `devcluster` program, of which some parts run as processes of a cluster. Built when it may be out of date.
 pub fn program() -> Result<PathBuf> {
+    static FOUND: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    // Once a process: while a cluster starts is no time to find that the source has changed.
+    match &*found {
+        Some(file) => Ok(file.clone()),
+        None => Ok(found.insert(find_program()?).clone()),
+    }
+}
+
+fn find_program() -> Result<PathBuf> {
     if let Some(file) = std::env::var_os("DEVCLUSTER_PROGRAM") {
         return Ok(file.into());
     }
@@ -44,7 +59,9 @@ pub fn program() -> Result<PathBuf> {
         if folder.ends_with("release") {
             command.arg("--release");
         }
+        let progress = Progress::begin("Building the devcluster program");
         run::output(&mut command).context("cannot build the devcluster program")?;
+        progress.done();
     }
     let file = folder.join("devcluster");
     if !file.is_file() {
@@ -56,36 +73,49 @@ pub fn program() -> Result<PathBuf> {
     Ok(file)
 }
 
-/// Starts a guard, which acts when this process is gone.
-pub fn start(place: &Place) -> Result<Child> {
-    let mut command = match run::find("setsid") {
-        Some(setsid) => {
-            let mut command = Command::new(setsid);
-            command.arg(program()?);
-            command
-        }
-        None => Command::new(program()?),
-    };
-    command.args([
-        "guard",
-        "--name",
-        &place.name,
-        "--process",
-        &std::process::id().to_string(),
-    ]);
-    let log = File::create(place.logs().join("guard.log"))?;
-    command
-        .stdin(Stdio::piped())
-        .stdout(log.try_clone()?)
-        .stderr(log);
-    command
-        .spawn()
-        .context("cannot start the guard of the cluster")
+/// A guard that runs, and the lock of the cluster that it guards.
+pub struct Hold {
+    guard: Child,
+    lock: File,
+}
+
+impl Hold {
+    /// Starts a guard of this process's cluster: before anything else of it, or a kill at the wrong time would leave the rest.
+    pub fn begin(place: &Place, lock: File) -> Result<Self> {
+        let own = Identity::own().context("cannot tell when this process started")?;
+        let mut command = match run::find("setsid") {
+            Some(setsid) => {
+                let mut command = Command::new(setsid);
+                command.arg(program()?);
+                command
+            }
+            None => Command::new(program()?),
+        };
+        command.args(["guard", "--name", &place.name, "--owner", &own.word()]);
+        let log = File::create(place.logs().join(LOG))?;
+        command
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let guard = command
+            .spawn()
+            .context("cannot start the guard of the cluster")?;
+        Ok(Self { guard, lock })
+    }
+
+    /// Lets go of a cluster that was removed. The guard finds nothing to do, and ends.
+    pub fn end(mut self) -> Result<()> {
+        drop(self.guard.stdin.take());
+        drop(self.lock);
+        self.guard
+            .wait()
+            .map(drop)
+            .context("the guard does not end")
+    }
 }
 
 /// Waits until the process at the other end of the standard input is gone, then removes its cluster.
-pub fn watch(name: &str, process: u32) -> Result<()> {
-    let owner = Identity::of(process);
+pub fn watch(name: &str, owner: &Identity) -> Result<()> {
     let place = Place::new(name)?;
     // It never writes: the end is all that is to be read.
     std::io::stdin()
@@ -95,7 +125,7 @@ pub fn watch(name: &str, process: u32) -> Result<()> {
     lock.lock().context("cannot lock the cluster")?;
     match State::load(&place)? {
         // Somebody else may have cleared up, and started the next one, while we waited for the lock.
-        Some(state) if state.owner.is_some() && state.owner == owner => cleanup::remove(&place),
+        Some(state) if state.owner.as_ref() == Some(owner) => cleanup::remove(&place),
         _ => Ok(()),
     }
 }

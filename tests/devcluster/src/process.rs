@@ -43,6 +43,20 @@ impl Identity {
         started(self.pid).as_ref() == Some(&self.started)
     }
 
+    /// The process as a word of a command line, to be read by `parse`.
+    pub fn word(&self) -> String {
+        format!("{}:{}", self.pid, self.started)
+    }
+
+    /// Reads what `word` wrote.
+    pub fn parse(word: &str) -> Result<Self> {
+        let (pid, started) = word.split_once(':').context("a process is PID:START")?;
+        Ok(Self {
+            pid: pid.parse().context("a process id is a number")?,
+            started: started.to_owned(),
+        })
+    }
+
     /// The process id.
     pub fn pid(&self) -> i32 {
         self.pid
@@ -286,6 +300,7 @@ mod tests {
     fn another_process_with_the_same_pid_is_not_taken_for_the_first() {
         let own = Identity::own().unwrap();
         assert!(own.alive());
+        assert_eq!(Identity::parse(&own.word()).unwrap(), own);
         assert!(
             !Identity {
                 started: "0".into(),

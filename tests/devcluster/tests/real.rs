@@ -1,7 +1,6 @@
-//! What a real cluster promises. They take minutes and root, so they run when asked: `cargo test -p devcluster -- --ignored`.
+//! What a real cluster promises. They take minutes and root, so they run when asked: `cargo test --test real -- --ignored --test-threads=1`.
 
 use std::{
-    fs,
     process::Command,
     time::{Duration, Instant},
 };
@@ -121,10 +120,9 @@ async fn the_cluster_of_a_killed_test_is_removed() -> Result<()> {
         .args(["--ignored", "--exact", "holder"])
         .env("HOLD", "1")
         .spawn()?;
-    let guarded = || {
-        fs::metadata(place.logs().join("guard.log")).is_ok()
-            && matches!(State::load(&place), Ok(Some(state)) if state.ready)
-    };
+    let owner = Identity::of(test.id());
+    let ready = |state: &State| state.ready && state.owner == owner;
+    let guarded = || matches!(State::load(&place), Ok(Some(state)) if ready(&state));
     eventually("the cluster is up", guarded).await?;
     test.kill()?;
     test.wait()?;

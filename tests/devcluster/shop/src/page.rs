@@ -33,7 +33,7 @@ async fn front() -> (StatusCode, Html<String>) {
     let (status, orders) = match database::newest().await {
         Ok((count, newest)) => (
             StatusCode::OK,
-            format!("{count} orders, the newest is {newest}"),
+            format!("the newest row of {count}: order {newest}"),
         ),
         Err(error) => (
             StatusCode::SERVICE_UNAVAILABLE,

@@ -5,6 +5,7 @@ mod commands;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use devcluster::process::Identity;
 
 /// A real Kubernetes on this machine, with real nodes, for tests and demos
 ///
@@ -69,9 +70,9 @@ enum Command {
     /// A part of a test's cluster: removes it when the test is gone
     #[command(hide = true)]
     Guard {
-        /// The process that the cluster belongs to
-        #[arg(long)]
-        process: u32,
+        /// The process that the cluster belongs to, and when it started
+        #[arg(long, value_parser = Identity::parse)]
+        owner: Identity,
     },
 }
 
@@ -131,8 +132,8 @@ async fn main() -> ExitCode {
                 .await
                 .map(|()| ExitCode::SUCCESS)
         }
-        Command::Guard { process } => {
-            devcluster::guard::watch(name, process).map(|()| ExitCode::SUCCESS)
+        Command::Guard { owner } => {
+            devcluster::guard::watch(name, &owner).map(|()| ExitCode::SUCCESS)
         }
     };
     done.unwrap_or_else(|error| {
