@@ -1,5 +1,8 @@
 //! The world of a story: a cluster with the product installed, and short words for what people do.
-#![allow(dead_code, reason = "the vocabulary is larger than what the stories of one day use")]
+#![allow(
+    dead_code,
+    reason = "the vocabulary is larger than what the stories of one day use"
+)]
 
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 

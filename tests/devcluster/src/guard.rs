@@ -10,14 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{
-    cleanup,
-    place::{Place, checkout},
-    process::Identity,
-    progress::Progress,
-    run,
-    state::State,
-};
+use crate::{cleanup, place::Place, process::Identity, progress::Progress, run, state::State};
 
 /// The log of the guard, the first one of a cluster.
 pub const LOG: &str = "guard.log";
@@ -47,15 +40,9 @@ fn find_program() -> Result<PathBuf> {
         .skip(1)
         .find(|folder| !folder.ends_with("deps"))
         .context("this program is in no folder")?;
-    if let Some(cargo) = std::env::var_os("CARGO") {
-        let mut command = Command::new(cargo);
-        command.current_dir(checkout()).args([
-            "build",
-            "--quiet",
-            "--workspace",
-            "--bin",
-            "devcluster",
-        ]);
+    if std::env::var_os("CARGO").is_some() {
+        let mut command = run::cargo();
+        command.args(["build", "--quiet", "--bin", "devcluster"]);
         if folder.ends_with("release") {
             command.arg("--release");
         }

@@ -102,15 +102,8 @@ pub fn install(cluster: &Cluster, images: &Images) -> Result<()> {
 /// The plugin, built for this machine.
 pub fn plugin() -> Result<PathBuf> {
     let progress = Progress::begin("Building the plugin");
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(checkout()).args([
-        "build",
-        "--quiet",
-        "--package",
-        "roadstead",
-        "--bin",
-        "kubectl-roadstead",
-    ]);
+    let mut command = run::cargo();
+    command.args(["build", "--quiet", "--bin", "kubectl-roadstead"]);
     run::output(&mut command)?;
     progress.done();
     let target = std::env::var_os("CARGO_TARGET_DIR")

@@ -25,6 +25,29 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// A cargo in this checkout. What the cargo that runs us has set for us is taken away: dependencies that look at it would be
+/// built anew each time.
+pub fn cargo() -> Command {
+    const OURS: [&str; 5] = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_PRIMARY_",
+    ];
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(crate::place::checkout());
+    for (name, _) in std::env::vars_os() {
+        if OURS
+            .iter()
+            .any(|ours| name.to_string_lossy().starts_with(ours))
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// Runs a program with these arguments and returns what it printed.
 pub fn run<A: AsRef<OsStr>>(
     program: impl AsRef<OsStr>,

@@ -1,6 +1,6 @@
 //! Our own programs, built so that they run in an image that holds nothing else.
 
-use std::{path::PathBuf, process::Command};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
@@ -12,8 +12,8 @@ pub fn static_program(package: &str, program: &str) -> Result<PathBuf> {
     // A folder of its own: other flags in the usual one would build everything anew, back and forth.
     let folder = checkout().join("target/image");
     let progress = Progress::begin(format!("Building {program} for an image"));
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(checkout()).args([
+    let mut command = run::cargo();
+    command.args([
         "build",
         "--quiet",
         "--profile",
@@ -27,12 +27,6 @@ pub fn static_program(package: &str, program: &str) -> Result<PathBuf> {
         .args(["--target", &target])
         .arg("--target-dir")
         .arg(&folder);
-    // What cargo sets for the program that it runs is not meant for another build.
-    for (name, _) in
-        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG_"))
-    {
-        command.env_remove(name);
-    }
     command
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("RUSTFLAGS", "-C target-feature=+crt-static");

@@ -1,7 +1,8 @@
 //! What NetworkPolicies mean for the pods of one node, as a table of nftables.
 //!
 //! Every packet to or from a pod is forwarded by the node, so one hook sees them all. A pod that a policy selects gets a chain for
-//! the direction: each rule of each policy lets its packets return, and what is left is rejected. Answers belong to their
+//! the direction: each rule of each policy lets its packets return, and what is left is dropped, as most
+//! networks do: who speaks before the rules know it is heard at the next try. Answers belong to their
 //! connection and pass. What the node itself sends to its pods is not forwarded and passes, as Kubernetes demands of probes.
 
 use std::{collections::BTreeMap, fmt::Write};
@@ -58,7 +59,7 @@ pub fn table(world: &World, node: &str) -> String {
             for policy in policies {
                 allowed(world, policy, pod, direction, &mut chains);
             }
-            let _ = writeln!(chains, "    reject with icmpx admin-prohibited\n  }}");
+            let _ = writeln!(chains, "    drop\n  }}");
         }
     }
     format!(
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_without_rules_rejects_everything_inwards_only() {
+    fn a_policy_without_rules_drops_everything_inwards_only() {
         let table = table(
             &world(json!({"podSelector": {}, "policyTypes": ["Ingress"]})),
             "n1",

@@ -7,6 +7,7 @@ mod wait;
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use anyhow::{Context, Result, bail};
@@ -43,8 +44,17 @@ struct Flags {
 const NAME: &str = "demo";
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let flags = Flags::parse();
+async fn main() -> ExitCode {
+    match demo(Flags::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn demo(flags: Flags) -> Result<()> {
     let external = std::env::var_os("KUBECONFIG")
         .filter(|v| !v.is_empty())
         .map(PathBuf::from);

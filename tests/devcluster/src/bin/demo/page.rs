@@ -66,7 +66,7 @@ async fn ask(port: u16) -> Result<String> {
     }
     let row = answer
         .lines()
-        .find(|l| l.contains("row"))
+        .find(|l| l.contains("newest"))
         .context("the page shows no row")?;
     Ok(plain(row))
 }
