@@ -89,7 +89,7 @@ enum State {
     },
     Scheduled {
         serving: Serving,
-        schedule: Schedule,
+        schedule: Box<Schedule>,
     },
 }
 
@@ -133,7 +133,10 @@ fn observe(scene: &Scene<'_>) -> State {
             serving: Some(serving),
             halt: Halt::Itself,
         },
-        Ok(schedule) => State::Scheduled { serving, schedule },
+        Ok(schedule) => State::Scheduled {
+            serving,
+            schedule: Box::new(schedule),
+        },
     }
 }
 

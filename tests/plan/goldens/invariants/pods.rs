@@ -48,86 +48,83 @@ pub fn broken(body: &Value, owner: &Value) -> Vec<String> {
 }
 
 fn pod(spec: &Value, wrong: &mut Vec<String>) {
-    let mut must = |holds: bool, what: &str| {
-        if !holds {
-            wrong.push(format!("its pod {what}"));
-        }
-    };
     let security = &spec["securityContext"];
-    must(security["runAsNonRoot"] == true, "may run as root");
-    must(
-        security["runAsUser"].as_i64().is_some_and(|user| user > 0),
-        "names no user, or root",
-    );
-    must(
-        security["seccompProfile"]["type"] == "RuntimeDefault",
-        "has no seccomp profile",
-    );
-    must(
-        spec["automountServiceAccountToken"] == false,
-        "mounts a token",
-    );
-    must(
-        spec.get("serviceAccountName").is_none(),
-        "has a service account",
-    );
-    must(
-        spec["enableServiceLinks"] == false,
-        "is told of every Service",
-    );
-    for host in ["hostNetwork", "hostPID", "hostIPC"] {
-        must(spec.get(host).is_none(), "shares something of its node");
+    let user = security["runAsUser"].as_i64();
+    let hosts = ["hostNetwork", "hostPID", "hostIPC"];
+    let mut volumes = spec["volumes"].as_array().into_iter().flatten();
+    let rules = [
+        ("may run as root", security["runAsNonRoot"] == true),
+        ("names no user, or root", user.is_some_and(|user| user > 0)),
+        (
+            "has no seccomp profile",
+            security["seccompProfile"]["type"] == "RuntimeDefault",
+        ),
+        (
+            "mounts a token",
+            spec["automountServiceAccountToken"] == false,
+        ),
+        (
+            "has a service account",
+            spec.get("serviceAccountName").is_none(),
+        ),
+        (
+            "is told of every Service",
+            spec["enableServiceLinks"] == false,
+        ),
+        (
+            "shares something of its node",
+            hosts.iter().all(|host| spec.get(host).is_none()),
+        ),
+        (
+            "has a volume that is not admitted",
+            volumes.all(is_admitted),
+        ),
+    ];
+    wrong.extend(unmet(&rules));
+    for list in ["containers", "initContainers"] {
+        let containers = spec[list].as_array().into_iter().flatten();
+        wrong.extend(containers.flat_map(container));
     }
-    for volume in spec["volumes"].as_array().into_iter().flatten() {
-        let sorts = volume
-            .as_object()
-            .into_iter()
-            .flat_map(|v| v.keys())
-            .filter(|key| *key != "name");
-        let admitted = sorts
-            .map(String::as_str)
-            .all(|sort| VOLUMES.contains(&sort));
-        must(admitted, "has a volume that is not admitted");
-    }
-    let lists = ["containers", "initContainers"]
-        .into_iter()
-        .filter_map(|list| spec[list].as_array());
-    for container in lists.flatten() {
-        let security = &container["securityContext"];
-        must(
-            security["allowPrivilegeEscalation"] == false,
+}
+
+fn container(container: &Value) -> Vec<String> {
+    let security = &container["securityContext"];
+    let capabilities = &security["capabilities"];
+    let requests = &container["resources"]["requests"];
+    let mut ports = container["ports"].as_array().into_iter().flatten();
+    unmet(&[
+        (
             "may gain privileges",
-        );
-        let words = &container["terminationMessagePolicy"];
-        must(
-            words == "FallbackToLogsOnError",
-            "does not say why it failed",
-        );
-        must(security.get("privileged").is_none(), "may be privileged");
-        must(
-            security["capabilities"]["drop"][0] == "ALL",
-            "keeps capabilities",
-        );
-        must(
-            security["capabilities"].get("add").is_none(),
-            "adds capabilities",
-        );
-        must(
-            security["runAsUser"].as_i64() != Some(0),
+            security["allowPrivilegeEscalation"] == false,
+        ),
+        ("may be privileged", security.get("privileged").is_none()),
+        ("keeps capabilities", capabilities["drop"][0] == "ALL"),
+        ("adds capabilities", capabilities.get("add").is_none()),
+        (
             "has a container that runs as root",
-        );
-        let ports = container["ports"].as_array().into_iter().flatten();
-        must(
-            ports.clone().all(|port| port.get("hostPort").is_none()),
+            security["runAsUser"].as_i64() != Some(0),
+        ),
+        (
             "takes a port of its node",
-        );
-        must(
-            container["resources"]["requests"]["cpu"].is_string(),
-            "asks for no CPU",
-        );
-        must(
-            container["resources"]["requests"]["memory"].is_string(),
-            "asks for no memory",
-        );
-    }
+            ports.all(|port| port.get("hostPort").is_none()),
+        ),
+        (
+            "does not say why it failed",
+            container["terminationMessagePolicy"] == "FallbackToLogsOnError",
+        ),
+        ("asks for no CPU", requests["cpu"].is_string()),
+        ("asks for no memory", requests["memory"].is_string()),
+    ])
+}
+
+fn is_admitted(volume: &Value) -> bool {
+    let sorts = volume.as_object().into_iter().flat_map(|v| v.keys());
+    sorts
+        .map(String::as_str)
+        .all(|sort| sort == "name" || VOLUMES.contains(&sort))
+}
+
+fn unmet(rules: &[(&str, bool)]) -> Vec<String> {
+    let broken = rules.iter().filter(|(_, holds)| !holds);
+    broken.map(|(what, _)| format!("its pod {what}")).collect()
 }
