@@ -4,19 +4,23 @@
 //! everybody concerned by what is new, changed or vanished is woken. `synced` comes last. So nobody ever decides on half a
 //! list, and nothing that happened while the watch was cut is lost.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    stores::{Record, Stores, Sync},
+    stores::{Progress, Record, Stores},
+    trouble::Cause,
     wire::Fresh,
 };
 use crate::{
     kinds::{KINDS, Of, Watch},
     plan::{Id, Read},
 };
+
+/// How long a watch may be refused before people are told. Rights that an Instance has just handed out take a moment to work.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is known of the cluster.
 #[derive(Default)]
@@ -58,7 +62,7 @@ impl Cache {
     }
 
     /// How far a watch has come.
-    pub fn sync(&self, of: Of, scope: &str) -> Option<Sync> {
+    pub fn sync(&self, of: Of, scope: &str) -> Option<Progress> {
         self.read(|s| s.shelf(of).scopes.get(scope).map(|s| s.sync.clone()))
     }
 
@@ -97,8 +101,17 @@ impl Cache {
     pub fn settled(&self) -> bool {
         self.read(|s| {
             let mut scopes = s.shelves.iter().flat_map(|shelf| shelf.scopes.values());
-            scopes.all(|scope| scope.sync != Sync::Starting)
+            scopes.all(|scope| scope.sync != Progress::Starting)
         })
+    }
+
+    /// Why the watch that covers objects of a kind in a namespace is not whole, if it has been refused for long.
+    pub fn refused(&self, of: Of, ns: &str) -> Option<Cause> {
+        let sync = self.sync(of, "").or_else(|| self.sync(of, ns));
+        match sync {
+            Some(Progress::Failing(why, since)) if since.elapsed() >= PATIENCE => Some(why),
+            _ => None,
+        }
     }
 
     /// Wait until every watch is whole, or was at least heard of.
@@ -152,12 +165,16 @@ impl Cache {
     }
 
     /// A watch was refused. What is kept stays.
-    pub fn failing(&self, of: Of, scope: &str, why: String) {
+    pub fn failing(&self, of: Of, scope: &str, why: Cause) {
         let mut stores = self.stores.write();
         if let Some(scope) = stores.scope(of, scope)
-            && scope.sync != Sync::Synced
+            && scope.sync != Progress::Synced
         {
-            scope.sync = Sync::Failing(why);
+            let since = match scope.sync {
+                Progress::Failing(_, since) => since,
+                _ => Instant::now(),
+            };
+            scope.sync = Progress::Failing(why, since);
         }
         drop(stores);
         self.progress.notify_waiters();
@@ -205,7 +222,10 @@ impl Cache {
             && record.kept.rv == rv
         {
             record.trust(trusted);
-            record.sent = if sent == 0 { record.sent } else { sent };
+            if sent != 0 {
+                record.sent = sent;
+                record.said = Some(Instant::now());
+            }
         }
         self.ring(id.of, stores);
         wake.remove(by);

@@ -1,33 +1,38 @@
 //! One pass over one object: plan, do what differs in the plan's order, prune, plan again until nothing differs, then say so once.
 
-use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use futures::FutureExt;
 use jiff::Timestamp;
 use kube::Client;
 use serde_json::{Value, json};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use super::{
     cache::Cache,
     client::Requests,
+    crew::guard,
     events, fields,
     metrics::{self, Metrics},
     queue::{End, Queue},
     report,
     steps::{self, Hands},
-    stores::Record,
+    stores::{Progress, Record},
     trouble::{Cause, Trouble},
     view::View,
     wire::Unreadable,
 };
-use crate::plan::{Gone, Id, Kept, Plan, Seen};
+use crate::{
+    kinds::Of,
+    plan::{Gone, Id, Kept, Plan, Seen},
+};
 
 /// A plan is made at most so often in a pass: one that does not come to rest is left alone for a while.
 const ROUNDS: usize = 4;
-/// No pass takes longer.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// How soon an object that waits for a refused watch is looked at again.
+const LOOK: Duration = Duration::from_secs(5);
+/// Between two writes of a status that differ in figures only.
+const PAUSE: Duration = Duration::from_secs(2);
 /// A trouble that passes by itself is told only when it has come so often in a row.
 const PATIENCE: u32 = 3;
 
@@ -53,6 +58,8 @@ enum Pass {
     Settled(Option<Timestamp>),
     /// A watch is not whole yet; it wakes the object when it is.
     Early,
+    /// The same, and it is refused: people should hear of it.
+    Unwatched,
 }
 
 /// A plan, with what is to be done of it.
@@ -63,28 +70,12 @@ struct Round {
     again: bool,
 }
 
-impl Controller {
-    /// Work until the queue is closed, then finish what is under way.
-    pub async fn work(self: Arc<Self>, concurrency: u32) {
-        let slots = Arc::new(Semaphore::new(concurrency as usize));
-        self.metrics.most.set(i64::from(concurrency));
-        while let Ok(slot) = slots.clone().acquire_owned().await {
-            let Some(id) = self.queue.next().await else {
-                break;
-            };
-            let me = self.clone();
-            tokio::spawn(async move {
-                let end = me.one(&id).await;
-                me.queue.done(&id, end);
-                drop(slot);
-            });
-        }
-        let all = slots.acquire_many(concurrency);
-        let _ = tokio::time::timeout(Duration::from_secs(10), all).await;
-    }
+/// A kind in a namespace whose watch is not whole.
+type Early = (Of, Arc<str>);
 
-    /// One pass, whatever happens in it: one that panics or takes too long has failed, and holds up nothing but its own object.
-    async fn one(&self, id: &Id) -> End {
+impl Controller {
+    /// One pass, whatever happens in it.
+    pub async fn one(&self, id: &Id) -> End {
         let begun = Instant::now();
         self.metrics.active.inc();
         let record = self.cache.record(id);
@@ -95,29 +86,15 @@ impl Controller {
             name = &*id.name,
             generation = record.as_ref().map(|r| r.kept.generation),
         );
-        let pass = AssertUnwindSafe(self.pass(id)).catch_unwind();
-        let pass = tokio::time::timeout(DEADLINE, pass.instrument(span.clone())).await;
+        let pass = guard(self.pass(id)).instrument(span.clone()).await;
         let _inside = span.entered();
         let (end, result) = match pass {
-            Ok(Ok(Ok(Pass::Settled(wake)))) => (End::Done(wake.map(until)), "success"),
-            Ok(Ok(Ok(Pass::Early))) => (End::Done(None), "requeue_after"),
-            Ok(Ok(Err(trouble))) => {
-                match trouble.cause {
-                    Cause::Conflict | Cause::Fenced => debug!(%trouble, "put off"),
-                    _ => warn!(%trouble, "put off"),
-                }
-                let least = match trouble.cause {
-                    Cause::Busy(wait) => wait,
-                    _ => Duration::ZERO,
-                };
-                (End::Failed(least), "error")
-            }
-            Ok(Err(_)) => {
-                error!("a plan panicked");
-                (End::Failed(Duration::ZERO), "error")
-            }
-            Err(_) => {
-                error!("a pass took too long");
+            Ok(Ok(Pass::Settled(wake))) => (End::Done(wake.map(until)), "success"),
+            Ok(Ok(Pass::Early)) => (End::Done(None), "requeue_after"),
+            Ok(Ok(Pass::Unwatched)) => (End::Done(Some(LOOK)), "requeue_after"),
+            Ok(Err(trouble)) => (put_off(&trouble), "error"),
+            Err(lost) => {
+                error!(%lost, "a pass came to nothing");
                 (End::Failed(Duration::ZERO), "error")
             }
         };
@@ -150,8 +127,9 @@ impl Controller {
                 return self.fail(&record, Value::Null, unreadable).await;
             }
             let hands = self.hands(&record.kept);
-            let Some(round) = self.plan(&record, &hands) else {
-                return Ok(Pass::Early);
+            let round = match self.plan(&record, &hands) {
+                Ok(round) => round,
+                Err(early) => return self.early(&record, early).await,
             };
             if round.plan.hold && !record.kept.held && record.kept.deleting.is_none() {
                 hands.hold().await?;
@@ -188,40 +166,61 @@ impl Controller {
         Some(Trouble::new(&record.kept.id, "read", cause))
     }
 
-    /// The plan, and what of it is to be done; nothing while a watch that it depends on is not whole.
-    fn plan(&self, record: &Record, hands: &Hands<'_>) -> Option<Round> {
+    /// The plan, and what of it is to be done; or what it depends on and is not known yet.
+    fn plan(&self, record: &Record, hands: &Hands<'_>) -> Result<Round, Early> {
         let me = &record.kept;
-        let early = |of, ns: &str| !self.cache.wait(&me.id, of, ns);
-        if !me.id.ns.is_empty() && self.cache.inside().any(|of| early(of, &me.id.ns)) {
-            return None;
+        let early = |of, ns: &Arc<str>| match self.cache.wait(&me.id, of, ns) {
+            true => Ok(()),
+            false => Err((of, ns.clone())),
+        };
+        if !me.id.ns.is_empty() {
+            self.cache
+                .inside()
+                .try_for_each(|of| early(of, &me.id.ns))?;
         }
-        let planner = me.id.of.entry().plan?;
         let epoch = self.cache.epoch();
         let view = View::new(&self.cache, &me.id);
         let seen = Seen::new(&view, me);
-        let plan = planner(me, &seen, Timestamp::now());
+        let plan = match me.id.of.entry().plan {
+            Some(planner) => planner(me, &seen, Timestamp::now()),
+            None => Plan::default(),
+        };
         let again = self.cache.remember(&me.id, seen.into_log(), epoch);
-        if let Some((of, ns)) = view.early()
-            && early(of, &ns)
-        {
-            return None;
+        if let Some((of, ns)) = view.early() {
+            early(of, &ns)?;
         }
         let targets = plan.steps.iter().map(steps::target);
-        let exempt = me.id.ns.is_empty();
-        for id in targets.clone() {
-            if !(exempt && self.cache.inside().any(|of| of == id.of)) && early(id.of, &id.ns) {
-                return None;
-            }
+        let exempt = |of| me.id.ns.is_empty() && self.cache.inside().any(|inside| inside == of);
+        for id in targets.clone().filter(|id| !exempt(id.of)) {
+            early(id.of, &id.ns)?;
         }
         let named: HashSet<&Id> = targets.collect();
         let strays = self.strays(me, &named);
         let due = (0..plan.steps.len()).filter(|i| hands.due(&plan.steps[*i]));
-        Some(Round {
+        Ok(Round {
             due: due.collect(),
             again,
             strays,
             plan,
         })
+    }
+
+    /// The plan has to wait for a watch. If that is refused for long, say so, beside what was said before.
+    async fn early(&self, record: &Record, (of, ns): Early) -> Result<Pass, Trouble> {
+        let id = Id::new(of, ns, "");
+        match self.cache.refused(of, &id.ns) {
+            None if matches!(self.cache.sync(of, &id.ns), Some(Progress::Failing(..))) => {
+                Ok(Pass::Unwatched)
+            }
+            None => Ok(Pass::Early),
+            Some(cause) => {
+                let before = record.status.as_deref().unwrap_or("{}");
+                let before = serde_json::from_str(before).unwrap_or_default();
+                let trouble = Trouble::new(&id, "watch", cause);
+                self.say(record, report::refused(before, &trouble)).await?;
+                Ok(Pass::Unwatched)
+            }
+        }
     }
 
     /// What is ours and goes with us, but is not in the plan. Never data; and nothing once we are being deleted ourselves: then the plan
@@ -257,8 +256,9 @@ impl Controller {
             self.hands(me).release().await?;
             return Ok(Pass::Settled(plan.wake));
         }
-        self.say(record, plan.status).await?;
-        Ok(Pass::Settled(plan.wake))
+        let later = self.say(record, plan.status).await?;
+        let later = later.and_then(|wait| Timestamp::now().checked_add(wait).ok());
+        Ok(Pass::Settled(plan.wake.into_iter().chain(later).min()))
     }
 
     /// Say what was refused, then back off. What passes by itself is not told at once.
@@ -281,29 +281,47 @@ impl Controller {
         Err(trouble)
     }
 
-    /// Write the status, if it says anything new, and tell the news.
-    async fn say(&self, record: &Record, planned: Value) -> Result<(), Trouble> {
+    /// Write the status, if it says anything new, and tell the news. Figures that change while pods come and go are written at most every
+    /// so often: then, how long to wait is returned.
+    async fn say(&self, record: &Record, planned: Value) -> Result<Option<Duration>, Trouble> {
         let me = &record.kept;
         let before = record.status.as_deref().unwrap_or("{}");
         let before: Value = serde_json::from_str(before).unwrap_or_default();
         let status = report::status(planned, &before, me.generation, Timestamp::now());
         let hash = fields::hash(&status);
         if status.is_null() || status == before || record.sent == hash {
-            return Ok(());
+            return Ok(None);
+        }
+        let wait = record
+            .said
+            .map_or(Duration::ZERO, |at| PAUSE.saturating_sub(at.elapsed()));
+        if !wait.is_zero() && !report::turns(&before, &status) {
+            return Ok(Some(wait));
         }
         let patch = report::patch(&before, &status);
         let body = json!({"metadata": {"uid": &*me.uid}, "status": patch});
         match self.requests.merge_status(&me.id, &body).await {
             Ok(wire) => self.hands(me).keep_status(&me.id, &wire, 0, hash),
-            Err(trouble) if trouble.cause == Cause::NotFound => return Ok(()),
+            Err(trouble) if trouble.cause == Cause::NotFound => return Ok(None),
             Err(trouble) => return Err(trouble),
         }
         let news = report::news(&before, &status);
         if !news.is_empty() {
             events::tell(&self.client, &self.me, me, news).await;
         }
-        Ok(())
+        Ok(None)
     }
+}
+
+fn put_off(trouble: &Trouble) -> End {
+    match trouble.cause {
+        Cause::Conflict | Cause::Fenced => debug!(%trouble, "put off"),
+        _ => warn!(%trouble, "put off"),
+    }
+    End::Failed(match trouble.cause {
+        Cause::Busy(wait) => wait,
+        _ => Duration::ZERO,
+    })
 }
 
 /// How long from now.

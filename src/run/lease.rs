@@ -299,3 +299,48 @@ impl Lease {
 fn now() -> MicroTime {
     MicroTime(Timestamp::now())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held_by(holder: Option<&str>) -> Sight {
+        let spec = LeaseSpec {
+            holder_identity: holder.map(str::to_owned),
+            lease_duration_seconds: Some(15),
+            ..LeaseSpec::default()
+        };
+        let lease = Object {
+            spec: Some(spec),
+            ..Object::default()
+        };
+        Sight {
+            lease: Some(lease),
+            at: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn a_lease_that_was_released_or_is_our_own_is_free_at_once_and_anothers_only_when_it_ran_out() {
+        for free in [held_by(None), held_by(Some("")), held_by(Some("me"))] {
+            assert_eq!(free.free_at("me"), free.at);
+        }
+        let other = held_by(Some("other"));
+        assert_eq!(other.free_at("me"), other.at + LASTS);
+    }
+
+    #[test]
+    fn a_process_that_slept_through_its_lease_may_not_write_when_it_wakes() {
+        let mut fence = Fence::default();
+        assert!(!fence.holds(), "nobody leads from the start");
+        fence.extend(Instant::now());
+        assert!(fence.holds());
+        // As if it had been frozen: the clock goes on, and nothing was renewed.
+        fence.start -= LASTS;
+        assert!(!fence.holds());
+        fence.open();
+        assert!(fence.holds());
+        fence.shut();
+        assert!(!fence.holds());
+    }
+}

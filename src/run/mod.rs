@@ -12,6 +12,7 @@
 pub mod cache;
 pub mod client;
 pub mod controller;
+pub mod crew;
 pub mod events;
 pub mod fields;
 pub mod fill;
@@ -46,6 +47,7 @@ use self::{
     seed::Seed,
     watch::Watches,
 };
+use crate::plan::Id;
 
 /// Every object is planned again so often even if nothing happened. Nothing is asked for it; it is for what went unnoticed.
 const RESYNC: Duration = Duration::from_secs(600);
@@ -186,6 +188,12 @@ async fn work(controller: Arc<Controller>, settings: Settings) {
             again.queue.wake_all(again.cache.planned(), Lane::Routine);
         }
     });
-    controller.work(settings.concurrency).await;
+    let queue = controller.queue.clone();
+    controller.metrics.most.set(i64::from(settings.concurrency));
+    let pass = move |id: Id| {
+        let controller = controller.clone();
+        async move { controller.one(&id).await }
+    };
+    crew::work(queue, settings.concurrency, pass).await;
     resync.abort();
 }

@@ -78,6 +78,7 @@ pub fn refused(mut planned: Value, trouble: &Trouble) -> Value {
     planned["conditions"] = Value::Array(conditions);
     if let Some(what) = blocker {
         let mut blockers = planned["blockers"].as_array().cloned().unwrap_or_default();
+        blockers.retain(|b| b["what"] != json!(what));
         blockers.push(json!({"what": what, "fix": trouble.fix()}));
         planned["blockers"] = Value::Array(blockers);
     }
@@ -105,6 +106,18 @@ pub fn patch(before: &Value, after: &Value) -> Value {
         patch.insert(key.clone(), Value::Null);
     }
     Value::Object(patch)
+}
+
+/// Whether a verdict differs, which people and tools wait for; other figures may wait a little themselves.
+pub fn turns(before: &Value, after: &Value) -> bool {
+    let verdicts = |status: &Value| -> Vec<[Value; 3]> {
+        let conditions = status["conditions"].as_array().into_iter().flatten();
+        conditions
+            .map(|c| ["type", "status", "reason"].map(|key| c[key].clone()))
+            .collect()
+    };
+    verdicts(before) != verdicts(after)
+        || before["observedGeneration"] != after["observedGeneration"]
 }
 
 /// A sentence worth an Event.

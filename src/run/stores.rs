@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{wake::Readers, wire::Fresh};
+use tokio::time::Instant;
+
+use super::{trouble::Cause, wake::Readers, wire::Fresh};
 use crate::{
     kinds::{Entry, KINDS, Of, Watch},
     plan::{Id, Kept},
@@ -26,16 +28,18 @@ pub struct Record {
     pub status: Option<Arc<str>>,
     /// Hash of the status that we last sent and the server answered with `status`; 0 if that is not known.
     pub sent: u64,
+    /// When we last wrote its status.
+    pub said: Option<Instant>,
 }
 
 /// How far a watch has come.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Sync {
+pub enum Progress {
     /// It has not been heard of yet.
     #[default]
     Starting,
-    /// It was refused, and is tried again.
-    Failing(String),
+    /// It is refused since then, and tried again.
+    Failing(Cause, Instant),
     /// Its store is whole.
     Synced,
 }
@@ -44,7 +48,7 @@ pub enum Sync {
 pub(super) struct Scope {
     pub(super) buffer: Vec<Fresh>,
     pub(super) newest: u64,
-    pub(super) sync: Sync,
+    pub(super) sync: Progress,
 }
 
 type Objects = BTreeMap<Arc<str>, Record>;
@@ -55,11 +59,14 @@ pub(super) struct Shelf {
     pub(super) scopes: HashMap<Arc<str>, Scope>,
 }
 
+/// A kind, a namespace and a key.
+type Key = (Of, Arc<str>, Arc<str>);
+
 /// Everything behind the lock.
 pub(super) struct Stores {
     pub(super) shelves: Vec<Shelf>,
     pub(super) owned: HashMap<Arc<str>, BTreeSet<Id>>,
-    pub(super) keys: HashMap<(Of, Arc<str>, Arc<str>), BTreeSet<Arc<str>>>,
+    pub(super) keys: HashMap<Key, BTreeSet<Arc<str>>>,
     pub(super) uids: HashMap<Arc<str>, Id>,
     pub(super) readers: Readers,
     pub(super) waiting: HashMap<(Of, Arc<str>), HashSet<Id>>,
@@ -106,6 +113,7 @@ impl Record {
         if self.kept.uid != old.kept.uid {
             return;
         }
+        self.said = old.said;
         if self.fields == old.fields && self.kept.applied == old.kept.applied {
             self.trust(old.trusted);
         }
@@ -138,7 +146,7 @@ impl Stores {
     pub(super) fn synced(&self, of: Of, ns: &str) -> bool {
         let scopes = &self.shelf(of).scopes;
         let scope = scopes.get("").or_else(|| scopes.get(ns));
-        scope.is_none_or(|s| s.sync == Sync::Synced)
+        scope.is_none_or(|s| s.sync == Progress::Synced)
     }
 
     /// How far the watch that covers this object has come.
@@ -160,6 +168,7 @@ impl Stores {
             trusted: 0,
             status: fresh.status,
             sent: 0,
+            said: None,
         };
         match &old {
             _ if trusted != 0 => new.trust(trusted),
@@ -208,7 +217,7 @@ impl Stores {
             self.put(fresh, 0, wake);
         }
         if let Some(place) = self.scope(of, scope) {
-            place.sync = Sync::Synced;
+            place.sync = Progress::Synced;
         }
         wake.extend(self.waiting.remove(&(of, scope.into())).unwrap_or_default());
     }
@@ -299,6 +308,8 @@ impl Stores {
                 self.remove(&id, wake);
             }
             self.shelves[entry.of as usize].scopes.remove(ns);
+            let waiting = self.waiting.remove(&(entry.of, ns.clone()));
+            wake.extend(waiting.unwrap_or_default());
         }
     }
 }

@@ -102,7 +102,12 @@ impl Trouble {
 
     /// The kind and name concerned, as a person writes them.
     fn object(&self) -> String {
-        format!("{} {}", self.id.of.entry().kind, self.id.name)
+        let entry = self.id.of.entry();
+        if self.id.name.is_empty() {
+            entry.plural.to_owned()
+        } else {
+            format!("{} {}", entry.kind, self.id.name)
+        }
     }
 
     /// One word that says why; stable.

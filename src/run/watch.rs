@@ -14,7 +14,8 @@ use tracing::{debug, warn};
 use super::{
     cache::Cache,
     queue::{Lane, Queue},
-    stores::Sync,
+    stores::Progress,
+    trouble::Cause,
     wire::{Fresh, Wire, resource},
 };
 use crate::{
@@ -107,7 +108,7 @@ impl Watches {
 
     /// Bring what a watch tells into the cache, until it must be built anew: after an HTTP 410 on its start, from which kube's own
     /// never recovers.
-    pub(super) async fn feed(
+    pub async fn feed(
         &self,
         entry: &'static Entry,
         scope: &str,
@@ -179,7 +180,7 @@ impl Watches {
             _ => None,
         };
         let code = status.map_or(0, |s| s.code);
-        let synced = self.cache.sync(entry.of, scope) == Some(Sync::Synced);
+        let synced = self.cache.sync(entry.of, scope) == Some(Progress::Synced);
         if code == 410 || synced {
             debug!(kind = entry.kind, scope, code, %error, "a watch is taken up again");
         } else {
@@ -192,7 +193,11 @@ impl Watches {
             let wake = self.cache.swap(entry.of, scope);
             self.queue.wake_all(wake, Lane::Routine);
         } else {
-            self.cache.failing(entry.of, scope, error.to_string());
+            let why = status.map_or_else(
+                || Cause::Unreachable(error.to_string()),
+                |s| Cause::from(kube::Error::Api(s.clone())),
+            );
+            self.cache.failing(entry.of, scope, why);
         }
         code == 410
     }

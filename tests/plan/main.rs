@@ -8,5 +8,6 @@
 
 mod chart;
 mod crds;
+mod engine;
 mod goldens;
 mod ledger;

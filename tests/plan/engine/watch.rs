@@ -1,0 +1,192 @@
+//! From a watch's events to the cache and the queue.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt, stream};
+use kube::{
+    Client, Config,
+    core::Status,
+    runtime::watcher::{Error, Event},
+};
+use roadstead::{
+    kinds::Of,
+    run::{
+        cache::Cache, client, metrics::Metrics, queue::Queue, stores::Progress, watch::Watches,
+        wire::Wire,
+    },
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    time::Instant,
+};
+
+use super::{cronjob, id, job, wire};
+
+type Item = Result<Event<Wire>, Error>;
+
+fn nowhere() -> Client {
+    let config = Config::new("http://127.0.0.1:9".parse().expect("an address"));
+    client::client(&config, &Arc::new(Metrics::default())).expect("a client")
+}
+
+fn watches() -> Watches {
+    Watches {
+        client: nowhere(),
+        cache: Arc::new(Cache::default()),
+        queue: Arc::new(Queue::default()),
+    }
+}
+
+fn listed(objects: &[serde_json::Value]) -> Vec<Item> {
+    let mut events = vec![Ok(Event::Init)];
+    events.extend(objects.iter().map(|o| Ok(Event::InitApply(wire(o)))));
+    events.push(Ok(Event::InitDone));
+    events
+}
+
+fn refused(code: u16) -> Box<Status> {
+    Status::failure("as told", "Told").with_code(code).boxed()
+}
+
+async fn feed(watches: &Watches, of: Of, events: Vec<Item>) -> Duration {
+    let mut wait = Duration::from_millis(200);
+    watches
+        .feed(of.entry(), "", stream::iter(events), &mut wait)
+        .await;
+    wait
+}
+
+/// K4: kube's watcher tries for ever with the version that the server has just called gone.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_the_server_calls_gone_is_built_anew() {
+    let watches = watches();
+    let mut events = listed(&[cronjob("a", 1)]);
+    events.push(Err(Error::WatchStartFailed(kube::Error::Api(refused(410)))));
+    events.push(Ok(Event::Apply(wire(&cronjob("never", 2)))));
+    feed(&watches, Of::Cronjob, events).await;
+    assert!(watches.cache.record(&id(Of::Cronjob, "a")).is_some());
+    assert!(
+        watches.cache.record(&id(Of::Cronjob, "never")).is_none(),
+        "the old stream is left"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_fails_backs_off_goes_on_and_forgets_it_when_it_is_well() {
+    let watches = watches();
+    let since = Instant::now();
+    let fail = || Err(Error::InitialListFailed(kube::Error::Api(refused(500))));
+    let wait = feed(&watches, Of::Cronjob, vec![fail(), fail(), fail()]).await;
+    assert_eq!(since.elapsed(), Duration::from_millis(200 + 400 + 800));
+    assert_eq!(wait, Duration::from_millis(1600));
+    assert!(matches!(
+        watches.cache.sync(Of::Cronjob, ""),
+        Some(Progress::Failing(..))
+    ));
+    let mut events = vec![fail()];
+    events.extend(listed(&[cronjob("a", 1)]));
+    assert_eq!(
+        feed(&watches, Of::Cronjob, events).await,
+        Duration::from_millis(200)
+    );
+    assert_eq!(watches.cache.sync(Of::Cronjob, ""), Some(Progress::Synced));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_the_server_does_not_know_has_no_objects_and_holds_up_nobody() {
+    let watches = watches();
+    let events = vec![Err(Error::InitialListFailed(kube::Error::Api(refused(
+        404,
+    ))))];
+    feed(&watches, Of::Deployment, events).await;
+    assert_eq!(
+        watches.cache.sync(Of::Deployment, ""),
+        Some(Progress::Synced)
+    );
+    assert_eq!(watches.cache.count(Of::Deployment), 0);
+}
+
+/// K2: a subscriber of a shared stream that does not keep up stops the watch for all, for good.
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_nobody_takes_from_stops_no_watch_and_loses_nothing() {
+    let watches = watches();
+    let mut events = listed(&[]);
+    for n in 0..1000 {
+        let name = n.to_string();
+        events.push(Ok(Event::Apply(wire(&cronjob(&name, 2 * n + 1)))));
+        if n % 2 == 0 {
+            events.push(Ok(Event::Delete(wire(&cronjob(&name, 2 * n + 2)))));
+        }
+    }
+    feed(&watches, Of::Cronjob, events).await;
+    assert_eq!(watches.cache.count(Of::Cronjob), 500);
+    let mut woken = 0;
+    while watches.queue.next().now_or_never().flatten().is_some() {
+        woken += 1;
+    }
+    assert_eq!(woken, 1000, "each once, also those that are gone");
+}
+
+/// A shared watch must not stall one slow or failing kind on account of another.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_hangs_or_is_refused_stalls_no_other_kind() {
+    let watches = watches();
+    let hanging = {
+        let watches = watches.clone();
+        tokio::spawn(async move {
+            let mut wait = Duration::from_millis(200);
+            let hangs = stream::iter(vec![Ok(Event::Init)]).chain(stream::pending());
+            watches
+                .feed(Of::Deployment.entry(), "", hangs, &mut wait)
+                .await;
+        })
+    };
+    let failing = {
+        let watches = watches.clone();
+        tokio::spawn(async move {
+            let mut wait = Duration::from_millis(200);
+            let fails = stream::repeat_with(|| {
+                Err(Error::InitialListFailed(kube::Error::Api(refused(403))))
+            });
+            watches
+                .feed(Of::StatefulSet.entry(), "", fails, &mut wait)
+                .await;
+        })
+    };
+    feed(&watches, Of::Cronjob, listed(&[cronjob("mine", 1)])).await;
+    feed(&watches, Of::Job, listed(&[job("run", 2, "mine")])).await;
+    assert_eq!(watches.queue.next().await, Some(id(Of::Cronjob, "mine")));
+    hanging.abort();
+    failing.abort();
+}
+
+/// K8: kube sends a request that was refused as many as fifteen times more, by itself, for up to minutes.
+#[tokio::test]
+async fn a_request_that_a_busy_server_refuses_is_sent_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = tokio::spawn(async move {
+        let mut asked = 0;
+        while let Ok((mut socket, _)) = listener.accept().await {
+            asked += 1;
+            let _ = socket.read(&mut [0; 4096]).await;
+            let answer = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = socket.write_all(answer.as_bytes()).await;
+            if asked == 2 {
+                break;
+            }
+        }
+        asked
+    });
+    let metrics = Arc::new(Metrics::default());
+    let config = Config::new(format!("http://{address}").parse().expect("an address"));
+    let client = client::client(&config, &metrics).expect("a client");
+    assert!(client.apiserver_version().await.is_err());
+    let counted = metrics.text();
+    assert!(
+        counted.contains(r#"rest_client_requests_total{code="503",method="GET"} 1"#),
+        "{counted}"
+    );
+    server.abort();
+}
