@@ -50,9 +50,15 @@ impl Watched for Environment {
         let application = &self.spec.application_ref.name;
         let named = self.metadata.name.as_deref().unwrap_or_default();
         let slug = self.spec.slug.as_deref().unwrap_or(named);
-        let services = self.spec.services.iter();
-        let services = services.map(|attachment| format!("service/{}", attachment.name));
-        services
+        let named_today = self.spec.services.iter().map(|a| a.name.as_str());
+        let pending = self.status.iter().flat_map(|s| &s.pending_changes);
+        // A Service is used until the release that lets go of it.
+        let let_go = pending
+            .filter(|change| change.change == "Removed")
+            .filter_map(|change| change.path.strip_prefix("services."));
+        named_today
+            .chain(let_go)
+            .map(|service| format!("service/{service}"))
             .chain([
                 format!("application/{application}"),
                 format!("slug/{application}/{slug}"),

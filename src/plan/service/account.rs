@@ -56,7 +56,7 @@ impl Access {
             Some(_) => Self::Lost(taken(&name)),
             None if setup.retained => Self::Lost(nothing_retained(setup, &me.id.name)),
             None if has_data => from_copy(me, seen, setup, token),
-            None => Self::ToMint(Box::new(mint(me, setup, token, random()))),
+            None => Self::ToMint(Box::new(mint(me, setup, token))),
         }
     }
 }
@@ -66,31 +66,26 @@ pub fn is_for(kept: &Kept, me: &Kept) -> bool {
     kept.owner.as_deref() == Some(&*me.uid) || kept.annotation("adopted") == Some(&*me.uid)
 }
 
-fn random() -> Vec<Part> {
-    vec![Part::Random(LENGTH)]
+/// A new account: the class names the user and the database, and the password is drawn.
+fn mint(me: &Kept, setup: &Setup, token: Option<&str>) -> Step {
+    let class = &setup.class.spec;
+    let text = |value: &Option<String>| Part::Text(value.as_deref().unwrap_or("app").to_owned());
+    let (username, database) = (text(&class.username), text(&class.database));
+    make(me, setup, token, [username, database, Part::Random(LENGTH)])
 }
 
-fn mint(me: &Kept, setup: &Setup, token: Option<&str>, password: Vec<Part>) -> Step {
-    let class = &setup.class.spec;
+fn make(me: &Kept, setup: &Setup, token: Option<&str>, parts: [Part; 3]) -> Step {
     let mut child = Child::of(me, Of::Secret, setup.data.secret()).that_stays();
     if let Some(token) = token {
         child = child.annotation("roadstead.dev/rotated", token);
     }
-    let text = |key: &str, value: &Option<String>| Fill {
+    let keys = ["username", "database", "password"];
+    let fills = keys.into_iter().zip(parts).map(|(key, part)| Fill {
         key: key.to_owned(),
-        parts: vec![Part::Text(
-            value.clone().unwrap_or_else(|| "app".to_owned()),
-        )],
-    };
-    let fills = vec![
-        text("username", &class.username),
-        text("database", &class.database),
-        Fill {
-            key: "password".to_owned(),
-            parts: password,
-        },
-    ];
-    Step::Create(child.field("type", json!("Opaque")).want(), fills)
+        parts: vec![part],
+    });
+    let want = child.field("type", json!("Opaque")).want();
+    Step::Create(want, fills.collect())
 }
 
 /// The Secret of the data is gone, the data is not: the copy for consumers still knows the password.
@@ -102,13 +97,11 @@ fn from_copy(me: &Kept, seen: &Seen<'_>, setup: &Setup, token: Option<&str>) -> 
     if copy.is_none() {
         return Access::Lost(without_password(&setup.data.secret()));
     }
-    let key = "password".to_owned();
-    Access::ToMint(Box::new(mint(
-        me,
-        setup,
-        token,
-        vec![Part::Secret { name, key }],
-    )))
+    let parts = ["username", "database", "password"].map(|key| Part::Secret {
+        name: name.clone(),
+        key: key.to_owned(),
+    });
+    Access::ToMint(Box::new(make(me, setup, token, parts)))
 }
 
 /// Taking over is being seen for the first time: the token is adopted without acting.
@@ -194,7 +187,7 @@ impl Account {
     pub fn draw() -> Fill {
         Fill {
             key: "nextPassword".to_owned(),
-            parts: random(),
+            parts: vec![Part::Random(LENGTH)],
         }
     }
 

@@ -72,6 +72,13 @@ fn engine(setup: &Setup, standing: &Standing) -> (&'static str, Verdict) {
             ),
         ),
         Standing::Starting => ("starting", moving("Starting", "The engine starts.")),
+        Standing::Podless(trouble) => (
+            "starting",
+            moving("Starting", "The engine waits for its pod.").blocked(
+                format!("{}/{}", trouble.reason, trouble.about),
+                trouble.fix.clone(),
+            ),
+        ),
         Standing::Updating => (
             "running",
             moving("Updating", "The engine serves; a change rolls out."),
@@ -112,6 +119,10 @@ fn with_password(verdict: Verdict, turn: &Turn) -> Verdict {
             "Rotated",
             "The password is as asked for last.",
         ),
+        Word::Waiting => {
+            let message = "The password changes once the engine serves.";
+            verdict.with(TYPE, "Unknown", "Waiting", message)
+        }
         Word::Moving(message) => {
             let base = if verdict.is_ready() {
                 Verdict {
@@ -156,6 +167,7 @@ pub fn status(
             total_gb: setup.map_or(0, |s| s.size.gb.saturating_mul(workers)),
             workers,
         }),
+        region: setup.and_then(|s| s.region.clone()),
         rotated: said.rotated,
         attachments,
         conditions: said.verdict.conditions,

@@ -49,6 +49,8 @@ pub enum Word {
     Done,
     /// It is under way.
     Moving(&'static str),
+    /// It goes on once the engine runs.
+    Waiting,
     /// It cannot go on without a person.
     Stuck(&'static str, String),
 }
@@ -146,10 +148,7 @@ pub fn turn(
         State::Settled if rotated.is_none() => (Vec::new(), Word::Never),
         State::Settled => (Vec::new(), Word::Done),
         State::Refused(reason, fix) => (Vec::new(), Word::Stuck(reason, fix)),
-        State::Waiting => (
-            Vec::new(),
-            Word::Moving("The password changes once the engine serves."),
-        ),
+        State::Waiting => (Vec::new(), Word::Waiting),
         State::Drawing(token) => (
             vec![draw(account, token)],
             Word::Moving("A new password is being made."),
@@ -242,6 +241,6 @@ fn failure(seen: &Seen<'_>, job: &Found<Job>, account: &Account) -> String {
         .next_back()
         .unwrap_or_else(|| "none.".to_owned());
     format!(
-        "The engine did not take the new password and the old one is valid: set another credentials.rotate to try again. Job {name}, its last words: {words}"
+        "The engine did not take the new password and the old one is valid: set another credentials.rotate to try again, or remove it. Job {name}, its last words: {words}"
     )
 }

@@ -18,6 +18,8 @@ pub enum Standing {
     Provisioning,
     /// It starts.
     Starting,
+    /// Kubernetes makes no pod for it.
+    Podless(Trouble),
     /// It serves, as declared.
     Running,
     /// It serves; a change of what was declared rolls out.
@@ -131,17 +133,23 @@ pub fn standing(
             Standing::Failed(trouble),
         );
     }
-    let started = pod
-        .status
-        .container_statuses
-        .iter()
-        .any(|c| c.started == Some(true));
-    let state = if started {
+    let state = if has_served(pod) {
         Standing::Degraded(unready(pod))
     } else {
         getting_there(parts)
     };
     (state, None)
+}
+
+/// Whether it was ready before: a pod that never was so still has the condition that it began with.
+fn has_served(pod: &Found<Pod>) -> bool {
+    let time = |text: &Option<String>| text.as_ref().and_then(|t| t.parse::<Timestamp>().ok());
+    let ready = pod.status.conditions.iter().find(|c| c.type_ == "Ready");
+    let turned = ready.and_then(|c| time(&c.last_transition_time));
+    let (Some(turned), Some(began)) = (turned, time(&pod.status.start_time)) else {
+        return false;
+    };
+    turned.duration_since(began) > SignedDuration::from_secs(5)
 }
 
 fn getting_there(parts: &Parts) -> Standing {
@@ -190,7 +198,7 @@ fn without_pod(
         set.kept.created,
         now,
         state,
-        Standing::Degraded(trouble),
+        Standing::Podless(trouble),
     )
 }
 
