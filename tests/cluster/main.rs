@@ -8,6 +8,7 @@ mod dump;
 mod instance;
 mod path;
 mod stories;
+mod tour;
 mod world;
 
 use std::{process::ExitCode, sync::Arc};

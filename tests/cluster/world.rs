@@ -72,6 +72,11 @@ impl World {
         self.0.client.clone()
     }
 
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> &std::path::Path {
+        &self.0.kubeconfig
+    }
+
     /// Runs a program with the cluster's KUBECONFIG and tools, and tells what it said.
     pub async fn run(&self, words: &[&str], input: Option<&str>) -> Result<Said> {
         let (program, arguments) = words.split_first().context("an empty command")?;
