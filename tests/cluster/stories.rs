@@ -45,4 +45,12 @@ stories! {
         the_first_instance_is_there_once,
         a_lost_namespace_is_reported_and_made_again,
         neither_a_second_apply_nor_a_restart_changes_anything;
+    service:
+        a_database_comes_up_by_itself,
+        a_stopped_database_keeps_its_data_and_its_address,
+        a_class_that_comes_later_ends_the_wait,
+        a_password_changes_without_a_restart,
+        a_service_goes_only_when_it_is_stopped_and_unused,
+        what_may_go_stops_and_goes_whole,
+        a_new_service_meets_old_data_only_when_it_asks;
 }

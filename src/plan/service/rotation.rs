@@ -222,7 +222,7 @@ fn job(me: &Kept, setup: &Setup, account: &Account, token: &str, id: Id) -> Step
         .annotation("roadstead.dev/token", token)
         .field(
             "spec",
-            json!({"backoffLimit": 4, "activeDeadlineSeconds": 300, "template": pod.template()}),
+            json!({"backoffLimit": 3, "activeDeadlineSeconds": 300, "template": pod.template()}),
         )
         .want();
     Step::Create(want, Vec::new())
