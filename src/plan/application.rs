@@ -96,9 +96,10 @@ fn verdict(me: &Kept, state: &State) -> (&'static str, Verdict) {
         }
         State::Suspended(Suspension { reason }) => {
             let verdict = Verdict::ready("Suspended", "Nothing of it runs.");
+            let message = format!("The platform team suspended it: {reason}");
             (
                 "suspended",
-                verdict.with("Suspended", "True", "Suspended", reason),
+                verdict.with("Suspended", "True", "Suspended", message),
             )
         }
         State::Idle => (

@@ -57,7 +57,7 @@ pub struct Entry {
     pub name: String,
     /// Who says it.
     pub origin: Origin,
-    /// Whether its value is kept out of every table.
+    /// Whether its value, or one that it is put together from, is kept out of every table.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sensitive: bool,
     /// Where a pod takes it from.
@@ -129,6 +129,7 @@ pub fn resolve(said: &[Said]) -> Resolved {
         done: BTreeMap::new(),
         under_way: Vec::new(),
         live: Vec::new(),
+        sensitive: BTreeSet::new(),
         out: Resolved::default(),
     };
     for one in said {
@@ -137,9 +138,16 @@ pub fn resolve(said: &[Said]) -> Resolved {
     let Work {
         done,
         live,
+        sensitive,
         mut out,
         ..
     } = work;
+    let entry = |said: &Said, from| Entry {
+        name: said.name.clone(),
+        origin: said.origin,
+        sensitive: sensitive.contains(&said.name),
+        from,
+    };
     for (index, one) in said.iter().enumerate() {
         let from = match done.get(&one.name) {
             Some(Value::Parts(parts)) => {
@@ -162,15 +170,6 @@ pub fn resolve(said: &[Said]) -> Resolved {
         }
     }
     out
-}
-
-fn entry(said: &Said, from: From) -> Entry {
-    Entry {
-        name: said.name.clone(),
-        origin: said.origin,
-        sensitive: said.sensitive,
-        from,
-    }
 }
 
 /// The key of the snapshot's own description, beside the variables.
@@ -197,6 +196,7 @@ struct Work<'a> {
     done: BTreeMap<String, Value>,
     under_way: Vec<String>,
     live: Vec<String>,
+    sensitive: BTreeSet<String>,
     out: Resolved,
 }
 
@@ -215,6 +215,9 @@ impl Work<'_> {
             Content::Service(service) => Value::Service(service.clone()),
             Content::Pattern(text) => self.pattern(name, text),
         };
+        if said.sensitive {
+            self.sensitive.insert(name.to_owned());
+        }
         if matches!(value, Value::Live(_)) {
             self.live.push(name.to_owned());
         }
@@ -238,7 +241,12 @@ impl Work<'_> {
                 continue;
             }
             match self.value(&other) {
-                Some(value) => found.push((Piece::Variable(other), Some(value))),
+                Some(value) => {
+                    if self.sensitive.contains(&other) {
+                        self.sensitive.insert(name.to_owned());
+                    }
+                    found.push((Piece::Variable(other), Some(value)));
+                }
                 None => {
                     self.out.unresolved.insert(other.clone());
                     found.push((Piece::Text(format!("$({other})")), None));

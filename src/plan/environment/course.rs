@@ -5,21 +5,16 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Scene,
-    history::job_id,
+    command::commands,
     services,
     trouble::{self, Trouble},
     workload,
 };
 use crate::{
-    api::{self, RELEASE, application::ReleaseCommand, release::Step as Done},
-    kinds::Of,
+    api::{self, release::Step as Done},
     plan::{
         Edit, Found, Step,
-        build::{
-            meta::{Child, labels},
-            pod::{self, Pod},
-            snapshot::{Phase, Record, Snapshot, number},
-        },
+        build::snapshot::{Phase, Record, Snapshot, number},
         facts,
     },
 };
@@ -41,15 +36,7 @@ pub struct Course {
     /// When it is too late to wait any longer.
     pub until: Option<Timestamp>,
     /// The command whose Job is to stand now.
-    command: Option<usize>,
-}
-
-/// The commands of a Release: none when it rolls back, for what they did is done.
-pub fn commands(record: &Record) -> &[ReleaseCommand] {
-    match record.back_to {
-        Some(_) => &[],
-        None => &record.configuration.release_commands,
-    }
+    pub(super) command: Option<usize>,
 }
 
 impl Course {
@@ -85,133 +72,15 @@ impl Course {
         course
     }
 
-    fn fail(&mut self, reason: &str, message: String) {
+    pub(super) fn fail(&mut self, reason: &str, message: String) {
         self.phase = Phase::Failed;
         self.failure = Some((reason.to_owned(), message));
     }
 
-    fn run_commands(&mut self, scene: &Scene<'_>, halted: bool) {
-        let commands = commands(&self.record).to_vec();
-        for (index, command) in commands.iter().enumerate() {
-            let recorded = self.steps.get(index).cloned();
-            if recorded.as_ref().is_some_and(|s| s.state == "Succeeded") {
-                continue;
-            }
-            let id = job_id(scene, self.snapshot.name(), index);
-            let job = scene.seen.get::<facts::Job>(&id.name);
-            if halted && job.is_none() {
-                return;
-            }
-            self.command = Some(index);
-            let step = self.command_step(scene, index, command, job.as_ref());
-            let state = step.state.clone();
-            self.steps.truncate(index);
-            self.steps.push(step);
-            match state.as_str() {
-                "Succeeded" => self.command = None,
-                "Failed" => return,
-                _ => return,
-            }
-        }
-        self.phase = Phase::RollingOut;
-    }
-
-    fn command_step(
-        &mut self,
-        scene: &Scene<'_>,
-        index: usize,
-        command: &ReleaseCommand,
-        job: Option<&Found<facts::Job>>,
-    ) -> Done {
-        let mut step = Done {
-            name: command.name.clone(),
-            state: "Running".to_owned(),
-            ..Done::default()
-        };
-        let Some(job) = job else { return step };
-        step.started_at = job.status.start_time.clone();
-        let pod = self.command_pod(scene, index);
-        let is = |type_: &str| {
-            let conditions = job.status.conditions.iter();
-            conditions
-                .clone()
-                .find(|c| c.type_ == type_ && c.status == "True")
-        };
-        if is("Complete").is_some() {
-            step.state = "Succeeded".to_owned();
-            step.ended_at = job.status.completion_time.clone();
-            step.exit_code = Some(0);
-            return step;
-        }
-        let failed = is("Failed");
-        let ended = pod.and_then(|p| {
-            p.status
-                .container_statuses
-                .first()?
-                .state
-                .terminated
-                .as_ref()
-        });
-        if let Some(failed) = failed {
-            let late = failed.reason == "DeadlineExceeded";
-            if pod.is_some() && ended.is_none() && !late {
-                return step;
-            }
-            step.state = "Failed".to_owned();
-            step.ended_at = failed.last_transition_time.clone();
-            step.exit_code = ended.map(|e| e.exit_code);
-            step.log_tail = ended.and_then(|e| self.tail(scene, &e.message));
-            let why = match (late, step.exit_code) {
-                (true, _) => "took longer than its timeoutSeconds".to_owned(),
-                (false, Some(code)) => format!("ended with exit code {code}"),
-                (false, None) => "failed".to_owned(),
-            };
-            let message = format!("Release command {} {why}.", command.name);
-            self.fail("CommandFailed", message);
-        } else if let Some(pod) = pod {
-            self.look_at_command(scene, pod, command, &mut step);
-        }
-        step
-    }
-
-    fn look_at_command(
-        &mut self,
-        scene: &Scene<'_>,
-        pod: &Found<facts::Pod>,
-        command: &ReleaseCommand,
-        step: &mut Done,
-    ) {
-        let ended = pod.status.container_statuses.first();
-        if ended.is_some_and(|c| c.state.terminated.is_some()) {
-            return;
-        }
-        let Some(ailment) = trouble::ailment(pod, &command.name, SignedDuration::MAX) else {
-            return;
-        };
-        if ailment.until <= scene.now {
-            step.state = "Failed".to_owned();
-            step.ended_at = Some(scene.now.to_string());
-            let message = format!("Release command {}: {}", command.name, ailment.trouble.fix);
-            self.fail(ailment.trouble.reason, message);
-            self.command = None;
-        } else {
-            self.wait(ailment.until);
-        }
-        self.troubles.push(ailment.trouble);
-    }
-
-    fn wait(&mut self, until: Timestamp) {
+    pub(super) fn wait(&mut self, until: Timestamp) {
         if until < Timestamp::MAX {
             self.until = Some(self.until.map_or(until, |other| other.min(until)));
         }
-    }
-
-    fn command_pod<'a>(&self, scene: &'a Scene<'_>, index: usize) -> Option<&'a Found<facts::Pod>> {
-        let index = index.to_string();
-        scene.pods.iter().find(|pod| {
-            number(pod.kept.label("release")) == self.record.number
-                && pod.kept.label("command") == Some(&index)
-        })
     }
 
     fn roll_out(&mut self, scene: &Scene<'_>) {
@@ -315,7 +184,7 @@ impl Course {
     }
 
     /// The end of what a container wrote, without any value that is to be kept secret.
-    fn tail(&self, scene: &Scene<'_>, message: &str) -> Option<String> {
+    pub(super) fn tail(&self, scene: &Scene<'_>, message: &str) -> Option<String> {
         let sensitive = self.record.variables.iter().filter(|v| v.sensitive);
         let values = sensitive.filter_map(|v| self.snapshot.secret.text(&v.name));
         let secrets = services::passwords(scene, &self.record);
@@ -391,47 +260,6 @@ impl Course {
         let known = self.snapshot.image().map(str::to_owned);
         let given = || self.phase.is_over().then(|| self.record.image.clone());
         known.or_else(|| reported.into_iter().next()).or_else(given)
-    }
-
-    fn job(&self, scene: &Scene<'_>, index: usize) -> Step {
-        let id = job_id(scene, self.snapshot.name(), index);
-        let command = commands(&self.record).get(index).cloned();
-        let command = command.unwrap_or_else(|| ReleaseCommand {
-            name: String::new(),
-            command: Vec::new(),
-            timeout_seconds: None,
-        });
-        let mut marks = labels(scene.me);
-        marks.insert(RELEASE.into(), self.record.number.to_string().into());
-        marks.insert("roadstead.dev/command".into(), index.to_string().into());
-        let configuration = &self.record.configuration;
-        let like = configuration.web().or(configuration.containers.first());
-        let resources = like.and_then(|c| c.resources.as_ref());
-        let template = Pod {
-            labels: marks,
-            owner: scene.me.uid.to_string(),
-            name: command.name.clone(),
-            image: self.record.image.clone(),
-            command: command.command.clone(),
-            env: self.record.env(&scene.me.id.name, self.snapshot.name()),
-            user: like.and_then(|c| c.run_as_user).unwrap_or(1000),
-            resources: pod::resources(resources),
-            spec: Map::from_iter([("restartPolicy".to_owned(), json!("Never"))]),
-            pull: scene.pull(),
-            ..Pod::default()
-        };
-        let want = Child::of(scene.me, Of::Job, id.name)
-            .label(RELEASE, self.record.number.to_string())
-            .field(
-                "spec",
-                json!({
-                    "backoffLimit": 0,
-                    "activeDeadlineSeconds": command.timeout_seconds.unwrap_or(600),
-                    "template": template.template(),
-                }),
-            )
-            .want();
-        Step::Create(want, Vec::new())
     }
 }
 

@@ -189,7 +189,10 @@ impl History {
         }
         for job in scene.seen.owned::<facts::Job>() {
             let of = number(job.kept.label("release"));
-            if kept.iter().any(|a| a.number == of && a.release.is_some()) {
+            let of = kept.iter().find(|a| a.number == of && a.release.is_some());
+            // What a Release that is over has left undone must not be done later.
+            let undone = |a: &&Attempt| a.phase().is_some_and(Phase::is_over) && !has_ended(&job);
+            if of.is_some_and(|attempt| !undone(&attempt)) {
                 steps.push(Step::Keep(job.kept.id.clone()));
             }
         }
@@ -232,6 +235,12 @@ impl History {
     }
 }
 
+fn has_ended(job: &facts::Job) -> bool {
+    let ends = |c: &facts::Condition| matches!(&*c.type_, "Complete" | "Failed");
+    let mut conditions = job.status.conditions.iter();
+    conditions.any(|c| ends(c) && c.status == "True")
+}
+
 fn seen_numbers(scene: &Scene<'_>, snapshots: &[Snapshot]) -> i64 {
     let pods = scene.pods.iter();
     let numbers = pods.map(|pod| number(pod.kept.label("release")));
@@ -258,8 +267,8 @@ fn numbered(scene: &Scene<'_>, release: &Found<Release>, attempt: &Attempt) -> S
     })
 }
 
-/// A new Release, made because the configuration changed.
-pub fn automatic(scene: &Scene<'_>, history: &History) -> Step {
+/// The Release that is to be made because the configuration changed: the first name and number that nothing else has.
+pub fn automatic(scene: &Scene<'_>, history: &History) -> Attempt {
     let environment = &*scene.me.id.name;
     let mut number = history.highest + 1;
     let name_of = |number: i64| format!("{environment}-{number}");
@@ -268,9 +277,22 @@ pub fn automatic(scene: &Scene<'_>, history: &History) -> Step {
     {
         number += 1;
     }
-    let want = Child::of(scene.me, Of::Release, name_of(number))
-        .label(RELEASE, number.to_string())
-        .field("spec", json!({"environmentRef": {"name": environment}}))
+    Attempt {
+        name: name_of(number),
+        number,
+        release: None,
+        snapshot: None,
+    }
+}
+
+/// Makes that Release.
+pub fn made(scene: &Scene<'_>, attempt: &Attempt) -> Step {
+    let want = Child::of(scene.me, Of::Release, attempt.name.as_str())
+        .label(RELEASE, attempt.number.to_string())
+        .field(
+            "spec",
+            json!({"environmentRef": {"name": &*scene.me.id.name}}),
+        )
         .want();
     Step::Create(want, Vec::new())
 }

@@ -12,8 +12,10 @@
 //! | failed | the only Releases that there were failed | the configuration changes |
 //! | stopped | nothing runs; all else stands | it is started, or the Instance or Application no longer suspended |
 
+mod command;
 mod course;
 mod history;
+mod judgement;
 mod report;
 mod services;
 mod start;
@@ -25,7 +27,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use self::{
-    course::Course, history::History, start::Start, today::Today, trouble::Trouble,
+    course::Course,
+    history::{Attempt, History},
+    start::Start,
+    today::Today,
+    trouble::Trouble,
     workload::Running,
 };
 use super::{
@@ -134,7 +140,7 @@ struct Life {
     halt: Option<Halt>,
     course: Option<Course>,
     start: Option<Start>,
-    automatic: bool,
+    automatic: Option<Attempt>,
     serving: Option<(Snapshot, Record)>,
 }
 
@@ -182,12 +188,15 @@ fn observe(scene: &Scene<'_>) -> State {
         Some(Course::of(scene, snapshot, orphan, halt.is_some()))
     });
     let free = course.is_none() && halt.is_none();
-    let next = history.next().filter(|_| free);
+    let is_due = halt.is_none() && is_due(scene, &today, &history);
+    let automatic = is_due.then(|| history::automatic(scene, &history));
+    let next = automatic.as_ref().or_else(|| history.next());
+    let next = next.filter(|_| free);
     let start = next.map(|next| start::start(scene, &today, &history, next));
     let serving = history.serving();
     let serving = serving.and_then(|s| Some((s.clone(), s.record()?)));
     State::Living(Box::new(Life {
-        automatic: halt.is_none() && is_due(scene, &today, &history),
+        automatic,
         today,
         history,
         halt,
@@ -267,7 +276,7 @@ fn plan(scene: &Scene<'_>, state: &State) -> Plan {
     match state {
         State::Leaving => Plan {
             steps: scene.kept(),
-            status: json!(scene.environment.status.clone().unwrap_or_default()),
+            status: json!(report::leaving(scene)),
             ..Plan::default()
         },
         State::Homeless => Plan {
@@ -286,10 +295,9 @@ fn plan(scene: &Scene<'_>, state: &State) -> Plan {
 
 fn steps(scene: &Scene<'_>, life: &Life) -> Vec<Step> {
     let mut steps = life.history.steps(scene, &life.today);
-    if life.automatic {
-        steps.push(history::automatic(scene, &life.history));
-    }
-    if let (Some(next), Some(start)) = (life.history.next(), &life.start) {
+    steps.extend(life.automatic.iter().map(|next| history::made(scene, next)));
+    let next = life.automatic.as_ref().or_else(|| life.history.next());
+    if let (Some(next), Some(start)) = (next, &life.start) {
         steps.extend(start::step(scene, &life.today, next, start));
     }
     let mut records = Vec::new();

@@ -10,10 +10,10 @@ use super::{
 use crate::{
     api::{
         Environment, Release,
-        release::{BuildMode, ReleaseSource},
+        release::{BuildMode, ReleaseSource, ReleaseSpec},
     },
     plan::{
-        Fill, Found, Part, Step,
+        Fill, Part, Step,
         build::{
             snapshot::{Phase, Record, Snapshot},
             variables::{Content, From, Origin},
@@ -33,17 +33,17 @@ pub enum Start {
 
 /// What becomes of the Release that is next.
 pub fn start(scene: &Scene<'_>, today: &Today, history: &History, next: &Attempt) -> Start {
-    let Some(release) = &next.release else {
-        return Start::Wait(Vec::new());
-    };
+    let asked = next.release.as_ref().map(|release| &release.spec);
     if today.application.is_none() {
         return Start::Wait(today.problems.clone());
     }
-    let provision = release.spec.provision_services.unwrap_or(true);
-    if let Some(source) = &release.spec.copy_from {
+    let provision = asked
+        .and_then(|spec| spec.provision_services)
+        .unwrap_or(true);
+    if let Some(source) = asked.and_then(|spec| spec.copy_from.as_ref()) {
         return back(scene, today, history, next, source, provision);
     }
-    let image = match image(scene, history, release) {
+    let image = match asked.map_or(Ok(None), |spec| image(scene, history, spec)) {
         Ok(image) => image,
         Err((reason, message)) => return Start::Refuse(reason, message),
     };
@@ -86,12 +86,12 @@ pub fn start(scene: &Scene<'_>, today: &Today, history: &History, next: &Attempt
 fn image(
     scene: &Scene<'_>,
     history: &History,
-    release: &Found<Release>,
+    asked: &ReleaseSpec,
 ) -> Result<Option<String>, (&'static str, String)> {
-    if let Some(source) = &release.spec.adopt {
+    if let Some(source) = &asked.adopt {
         return adopted(scene, source).map(Some);
     }
-    if release.spec.build_mode != Some(BuildMode::Adopt) {
+    if asked.build_mode != Some(BuildMode::Adopt) {
         return Ok(None);
     }
     let newest = history.serving().and_then(image_of);
@@ -193,7 +193,7 @@ pub fn step(scene: &Scene<'_>, today: &Today, next: &Attempt, start: &Start) -> 
             Some(tombstone(scene, next, Phase::Failed, today, &why))
         }
         Start::Begin(record, fills) => {
-            let phase = if super::course::commands(record).is_empty() {
+            let phase = if super::command::commands(record).is_empty() {
                 Phase::RollingOut
             } else {
                 Phase::Releasing

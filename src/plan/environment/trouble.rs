@@ -73,30 +73,10 @@ pub fn ailment(
         return ill("Unschedulable", fix, Timestamp::MAX);
     }
     let status = pod.status.container_statuses.first()?;
-    if let Some(waiting) = &status.state.waiting {
-        match waiting.reason.as_str() {
-            "InvalidImageName" | "ErrImageNeverPull" => {
-                let fix = "The image cannot be pulled: correct its name.".to_owned();
-                return ill("ImagePullFailed", fix, at(0));
-            }
-            "ErrImagePull" | "ImagePullBackOff" => {
-                let fix = "The image cannot be pulled: check its name, and that the Instance's imagePullSecrets give access to it.".to_owned();
-                return ill("ImagePullFailed", fix, at(60));
-            }
-            "CreateContainerConfigError" if waiting.message.contains("runAsNonRoot") => {
-                let fix = format!(
-                    "The image runs as root, which is not allowed: set runAsUser of container {container}, or USER in the image."
-                );
-                return ill("RunsAsRoot", fix, at(0));
-            }
-            "CreateContainerConfigError" | "CreateContainerError" => {
-                let fix = format!(
-                    "The container cannot be made: kubectl describe pod -l roadstead.dev/container={container}"
-                );
-                return ill("ContainerRefused", fix, at(60));
-            }
-            _ => {}
-        }
+    if let Some(waiting) = &status.state.waiting
+        && let Some((reason, fix, patience)) = hindrance(waiting, container)
+    {
+        return ill(reason, fix, at(patience));
     }
     if status.restart_count == 0 && status.state.terminated.is_none() {
         return None;
@@ -112,6 +92,33 @@ pub fn ailment(
         later(pod.kept.created, patience)
     };
     ill("CrashLoop", fix, until)
+}
+
+/// What keeps a container from starting: a word, what to do, and how many seconds it may take to pass by itself.
+fn hindrance(waiting: &facts::Waiting, container: &str) -> Option<(&'static str, String, i64)> {
+    Some(match waiting.reason.as_str() {
+        "InvalidImageName" | "ErrImageNeverPull" => {
+            let fix = "The image cannot be pulled: correct its name.".to_owned();
+            ("ImagePullFailed", fix, 0)
+        }
+        "ErrImagePull" | "ImagePullBackOff" => {
+            let fix = "The image cannot be pulled: check its name, and that the Instance's imagePullSecrets give access to it.".to_owned();
+            ("ImagePullFailed", fix, 60)
+        }
+        "CreateContainerConfigError" if waiting.message.contains("runAsNonRoot") => {
+            let fix = format!(
+                "The image runs as root, which is not allowed: set runAsUser of container {container}, or USER in the image."
+            );
+            ("RunsAsRoot", fix, 0)
+        }
+        "CreateContainerConfigError" | "CreateContainerError" => {
+            let fix = format!(
+                "The container cannot be made: kubectl describe pod -l roadstead.dev/container={container}"
+            );
+            ("ContainerRefused", fix, 60)
+        }
+        _ => return None,
+    })
 }
 
 fn later(from: Timestamp, by: SignedDuration) -> Timestamp {

@@ -1,0 +1,262 @@
+//! How an Environment is judged: the first that holds of a row of sentences.
+
+use super::{
+    Halt, Life, Scene,
+    start::Start,
+    trouble::{Trouble, blocked},
+};
+use crate::{
+    api::environment::PendingChange,
+    plan::{
+        build::{snapshot::Phase, variables::Origin},
+        verdict::Verdict,
+    },
+};
+
+impl Life {
+    /// The word and the verdict.
+    pub fn verdict(&self, scene: &Scene<'_>, ills: &[Trouble]) -> (&'static str, Verdict) {
+        let serves = self.serving.is_some();
+        if let Some(problem) = self.today.problems.first() {
+            let word = match (&self.halt, serves) {
+                (Some(_), _) => "stopped",
+                (None, true) => "degraded",
+                (None, false) => "failed",
+            };
+            let verdict = Verdict::stalled(problem.reason, problem.fix.clone());
+            return (word, blocked(verdict, &self.today.problems));
+        }
+        if let Some(halt) = &self.halt {
+            return ("stopped", halted(scene, halt));
+        }
+        if let Some(found) = self.under_way() {
+            return ("deploying", found);
+        }
+        if let Some((name, message)) = self.failure() {
+            let word = if serves { "degraded" } else { "failed" };
+            let fix = format!(
+                "Change the configuration, or make another Release: kubectl describe rel {name}"
+            );
+            let verdict = Verdict::stalled("ReleaseFailed", message);
+            return (word, verdict.blocked(format!("ReleaseFailed/{name}"), fix));
+        }
+        if !serves {
+            let fix = "Make a Release of it: its releasePolicy is Manual.";
+            let verdict = Verdict::stalled("NeverReleased", "It has never been released.");
+            let name = &scene.me.id.name;
+            return (
+                "never-deployed",
+                verdict.blocked(format!("NeverReleased/{name}"), fix),
+            );
+        }
+        if let Some(ill) = ills.first() {
+            let message = format!("Container {}: {}", ill.object, ill.fix);
+            return (
+                "degraded",
+                blocked(Verdict::stalled(ill.reason, message), ills),
+            );
+        }
+        if !self.is_settled(scene) {
+            let verdict = Verdict::moving("Starting", "Not all replicas are ready yet.");
+            return ("running", verdict);
+        }
+        ("running", self.ready())
+    }
+
+    fn ready(&self) -> Verdict {
+        match self.serving.as_ref().and_then(|(_, r)| r.back_to.as_ref()) {
+            Some(name) => Verdict::ready("RolledBack", format!("It runs what Release {name} ran.")),
+            None => Verdict::ready("Running", "Its newest Release serves."),
+        }
+    }
+
+    /// The verdict while a Release is under way, due, or waits to begin.
+    fn under_way(&self) -> Option<Verdict> {
+        if let Some(course) = &self.course {
+            if course.phase == Phase::Succeeded {
+                return Some(moving(course.record.number));
+            }
+            if course.phase != Phase::Failed {
+                return Some(blocked(moving(course.record.number), &course.troubles));
+            }
+            return None;
+        }
+        let next = self.automatic.as_ref();
+        let next = next.or_else(|| self.history.next())?;
+        let verdict = moving(next.number);
+        Some(match &self.start {
+            Some(Start::Wait(troubles)) => blocked(verdict, troubles),
+            _ => verdict,
+        })
+    }
+
+    /// The newest Release, if it failed: its name and why.
+    fn failure(&self) -> Option<(String, String)> {
+        if let Some(course) = &self.course {
+            let (_, message) = course.failure.clone()?;
+            return Some((course.snapshot.name().to_owned(), message));
+        }
+        let newest = self.history.newest()?;
+        let failed = newest.phase() == Phase::Failed;
+        let message = newest.secret.kept.annotation("message");
+        let message = message.unwrap_or("It failed.").to_owned();
+        failed.then(|| (newest.name().to_owned(), message))
+    }
+
+    /// The conditions besides those that every kind has.
+    pub fn more(&self, scene: &Scene<'_>, verdict: Verdict, pending: &[PendingChange]) -> Verdict {
+        let (status, reason, message) = self.released(pending);
+        let mut verdict = verdict.with("Released", status, reason, message);
+        let restart = pending.iter().any(|change| change.impact != "None");
+        verdict = match restart {
+            true => verdict.with(
+                "PendingChanges",
+                "True",
+                "Waiting",
+                "See status.pendingChanges.",
+            ),
+            false => verdict.with(
+                "PendingChanges",
+                "False",
+                "None",
+                "No change waits for a Release.",
+            ),
+        };
+        if let Some(Halt::Application(reason)) = &self.halt {
+            let message = format!("The Application is suspended: {reason}");
+            verdict = verdict.with("Suspended", "True", "ApplicationSuspended", message);
+        }
+        for (type_, reason, names) in self.oddities(scene) {
+            let message = format!("{reason}: {}.", names.join(", "));
+            verdict = verdict.with(type_, "True", type_, message);
+        }
+        verdict
+    }
+
+    fn released(&self, pending: &[PendingChange]) -> (&'static str, &'static str, String) {
+        if let Some((name, message)) = self.failure() {
+            return (
+                "False",
+                "ReleaseFailed",
+                format!("Release {name}: {message}"),
+            );
+        }
+        let moves =
+            self.course.is_some() || self.automatic.is_some() || self.history.next().is_some();
+        if moves {
+            return ("Unknown", "Releasing", "A Release is under way.".to_owned());
+        }
+        let Some((_, record)) = &self.serving else {
+            return (
+                "False",
+                "NeverReleased",
+                "Nothing has been released.".to_owned(),
+            );
+        };
+        if let Some(name) = &record.back_to {
+            let message =
+                format!("It runs what Release {name} ran, until the configuration changes.");
+            return ("False", "RolledBack", message);
+        }
+        if pending.iter().any(|change| change.impact != "None") {
+            let message = "Changes wait for a Release: see status.pendingChanges.";
+            return ("False", "PendingChanges", message.to_owned());
+        }
+        (
+            "True",
+            "Released",
+            "What is declared is what runs.".to_owned(),
+        )
+    }
+
+    /// What is odd, but keeps nothing from running.
+    fn oddities(&self, scene: &Scene<'_>) -> Vec<(&'static str, &'static str, Vec<String>)> {
+        let mut out = Vec::new();
+        if self.today.application.is_none() {
+            return out;
+        }
+        let resolved = self.today.variables(scene, 0);
+        if !resolved.unresolved.is_empty() {
+            let names = resolved.unresolved.iter();
+            let names = names.map(|name| format!("$({name})")).collect();
+            out.push((
+                "UnresolvedPlaceholder",
+                "These name no variable and are passed on as they are",
+                names,
+            ));
+        }
+        let said = self.today.said(scene, 0);
+        let ours = said
+            .iter()
+            .filter(|one| matches!(one.origin, Origin::Roadstead | Origin::Service));
+        let by_people = |name: &str| {
+            said.iter().any(|one| {
+                one.name == name && matches!(one.origin, Origin::Application | Origin::Environment)
+            })
+        };
+        let over: Vec<String> = ours
+            .filter(|one| by_people(&one.name))
+            .map(|one| one.name.clone())
+            .collect();
+        if !over.is_empty() {
+            out.push((
+                "BuiltInOverridden",
+                "Variables of the Environment or the Application take the place of these",
+                over,
+            ));
+        }
+        let conflicts = self
+            .today
+            .problems
+            .iter()
+            .filter(|p| p.reason == "PrefixConflict");
+        let prefixes: Vec<String> = conflicts.map(|p| p.object.clone()).collect();
+        if !prefixes.is_empty() {
+            out.push((
+                "PrefixConflict",
+                "Two Services would give the same variables",
+                prefixes,
+            ));
+        }
+        out
+    }
+}
+
+fn moving(number: i64) -> Verdict {
+    Verdict::moving("Releasing", format!("Release {number} is under way."))
+}
+
+fn halted(scene: &Scene<'_>, halt: &Halt) -> Verdict {
+    let (reason, message, fix) = match halt {
+        Halt::Stopped => (
+            "Stopped",
+            "Nothing of it runs: spec.state is Stopped.".to_owned(),
+            None,
+        ),
+        Halt::Instance => (
+            "InstanceSuspended",
+            "Nothing of it runs: its Instance is suspended.".to_owned(),
+            Some("Set spec.state of the Instance to Active."),
+        ),
+        Halt::Application(reason) => (
+            "ApplicationSuspended",
+            format!("Nothing of it runs: its Application is suspended: {reason}"),
+            Some("Ask the platform team to remove spec.suspended of the Application."),
+        ),
+    };
+    let runs = scene.pods.iter().any(|pod| {
+        pod.kept.label("container").is_some()
+            && !matches!(&*pod.status.phase, "Succeeded" | "Failed")
+    });
+    let verdict = match runs {
+        true => Verdict::moving("Stopping", "Its pods end."),
+        false => Verdict::ready(reason, message),
+    };
+    match fix {
+        Some(fix) => verdict.blocked(
+            format!("{reason}/{}", scene.environment.spec.application_ref.name),
+            fix,
+        ),
+        None => verdict,
+    }
+}
