@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use jiff::Timestamp;
+use k8s_openapi::ByteString;
 use roadstead::{
     kinds::{Entry, KINDS},
     plan::{Id, Plan},
@@ -142,6 +143,7 @@ fn filled(mut world: Vec<Value>, now: Timestamp) -> Result<Vec<Value>, String> {
     for object in &mut world {
         world::encode(object);
         let uid = uid(&id(object)?);
+        encode(object);
         let meta = object["metadata"].as_object_mut().ok_or("no metadata")?;
         let mut fill = |key: &str, value: Value| {
             meta.entry(key).or_insert(value);
@@ -161,6 +163,20 @@ fn filled(mut world: Vec<Value>, now: Timestamp) -> Result<Vec<Value>, String> {
         adopt(object, &known)?;
     }
     Ok(world)
+}
+
+/// A Secret's `stringData` becomes `data`, as on the server.
+fn encode(object: &mut Value) {
+    let Some(Value::Object(texts)) = object.as_object_mut().and_then(|o| o.remove("stringData"))
+    else {
+        return;
+    };
+    let bytes = |text: &Value| ByteString(text.as_str().unwrap_or_default().as_bytes().to_vec());
+    let data: Map<String, Value> = texts
+        .iter()
+        .map(|(key, text)| (key.clone(), json!(bytes(text))))
+        .collect();
+    merge(object, &json!({ "data": data }));
 }
 
 /// `roadstead.dev/owner: Kind/name` becomes that object's UID, with an owner reference to it unless the object is data, a pod, or

@@ -35,6 +35,10 @@ pub fn broken(case: &Case, plan: &Plan) -> Vec<String> {
     wrong.extend(words::broken(&plan.status));
     for want in wants(plan) {
         let about = |why: String| format!("{}: {why}", want.id);
+        if want.body["metadata"].get("uid").is_some() {
+            wrong.extend(mark(want).map(about));
+            continue;
+        }
         wrong.extend(child(want, me).into_iter().map(about));
         wrong.extend(schema::misfits(&want.id, &want.body).into_iter().map(about));
         wrong.extend(
@@ -62,6 +66,17 @@ fn wants(plan: &Plan) -> impl Iterator<Item = &Want> {
         Step::Apply(want) | Step::Create(want, _) => Some(want),
         _ => None,
     })
+}
+
+/// On an object that somebody else made stands nothing of ours but labels.
+fn mark(want: &Want) -> Option<String> {
+    let body = want.body.as_object()?;
+    let meta = want.body["metadata"].as_object()?;
+    let only = ["apiVersion", "kind", "metadata"];
+    let marks = ["name", "namespace", "uid", "labels"];
+    let alone = body.keys().all(|key| only.contains(&key.as_str()));
+    let alone = alone && meta.keys().all(|key| marks.contains(&key.as_str()));
+    (!alone).then(|| "it is somebody else's, and more than labels is written".to_owned())
 }
 
 /// A child has a legal name, says whom it is for, and holds nothing empty.
