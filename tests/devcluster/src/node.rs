@@ -201,6 +201,10 @@ state = {state:?}
 [grpc]
 address = {socket:?}
 
+# Its socket has one place on the machine, where the nodes would meet.
+[plugins."io.containerd.nri.v1.nri"]
+disable = true
+
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = {PAUSE:?}
 
