@@ -150,14 +150,14 @@ fn answer(scope: &Scope, target: &Target, run: &Run, look: &str) -> Result<(), F
     let code = run.exit_code.map(|code| format!(" with exit code {code}"));
     let code = code.unwrap_or_else(|| format!(": {}", run.result));
     let sentence = format!("{target} ended{code}{took} (job/{}).", run.job);
-    scope.output.answer(&sentence, run)?;
-    if run.exit_code == Some(0) {
+    let well = run.exit_code == Some(0) || run.result == "Succeeded";
+    if well || !scope.output.is_for_people() {
+        scope.output.answer(&sentence, run)?;
+    }
+    if well {
         return Ok(());
     }
-    Err(Failure::refused(
-        format!("the run of {target} ended{code}"),
-        look,
-    ))
+    Err(Failure::refused(sentence.trim_end_matches('.'), look))
 }
 
 fn gone(name: &str) -> Failure {

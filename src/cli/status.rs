@@ -147,17 +147,24 @@ impl Row {
     }
 
     /// What it waits for, as a line under the table: in a column it would break everything else.
-    fn hindrance(&self) -> String {
-        match self.waits_for.as_slice() {
-            [] => String::new(),
-            all => format!("  {} waits for {}\n", self.name, all.join("\n    and ")),
+    fn hindrance(&self, everywhere: bool) -> String {
+        if self.waits_for.is_empty() {
+            return String::new();
         }
+        let place = match self.namespace.as_str() {
+            namespace if everywhere => format!(" in {namespace}"),
+            _ => String::new(),
+        };
+        let waits = self.waits_for.join("\n    and ");
+        format!("  {}{place} waits for {waits}\n", self.name)
     }
 
-    /// Replicas that run, of all there are.
+    /// Replicas that run, of all there are. Those that end no longer count.
     fn replicas(&self) -> String {
-        let all = self.items("/status/replicas");
-        let runs = |r: &&Value| r.get("state").is_some_and(|s| s == "running");
+        let all = self.items("/status/replicas").iter();
+        let is = |r: &&Value, state| r.get("state").is_some_and(|s| s == state);
+        let all: Vec<&Value> = all.filter(|r| !is(r, "stopping")).collect();
+        let runs = |r: &&&Value| is(r, "running");
         if all.is_empty() {
             return "0".to_owned();
         }
@@ -282,7 +289,7 @@ fn table(
     };
     let mut text = output.table(&head, rows.iter().map(cells).collect());
     if output == Output::Table {
-        text.extend(rows.iter().map(Row::hindrance));
+        text.extend(rows.iter().map(|r| r.hindrance(everywhere)));
     }
     Some(text)
 }

@@ -7,6 +7,7 @@ mod admit;
 mod dump;
 mod instance;
 mod path;
+mod plugin;
 mod service;
 mod stories;
 mod tour;

@@ -53,4 +53,10 @@ stories! {
         a_service_goes_only_when_it_is_stopped_and_unused,
         what_may_go_stops_and_goes_whole,
         a_new_service_meets_old_data_only_when_it_asks;
+    plugin:
+        status_and_why_tell_what_is_waited_for,
+        release_and_rollback_wait_until_it_serves,
+        stop_and_start_wait_until_it_is_so,
+        run_tells_the_exit_code_and_logs_the_lines,
+        uninstall_is_refused_while_an_operator_is_there;
 }

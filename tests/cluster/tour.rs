@@ -15,8 +15,11 @@ pub async fn every_block_of_the_readme_works(world: World) -> Result<()> {
     std::fs::copy(world.kubeconfig(), own.path())?;
     for block in blocks {
         let script = format!("export KUBECONFIG='{}'\n{block}", own.path().display());
-        let said: Said = world.run(&["bash", "-euo", "pipefail", "-c", &script], None).await?;
-        said.ok(&block).context("a block of the README's tour fails")?;
+        let said: Said = world
+            .run(&["bash", "-euo", "pipefail", "-c", &script], None)
+            .await?;
+        said.ok(&block)
+            .context("a block of the README's tour fails")?;
     }
     Ok(())
 }

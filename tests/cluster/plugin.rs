@@ -1,0 +1,159 @@
+//! The platform by hand: each verb of `kubectl roadstead` as people type it.
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use crate::world::{Said, World};
+
+/// An Application that greets on its standard output and serves, and one Environment of it.
+const TOY: &str = r#"
+apiVersion: roadstead.dev/v1alpha1
+kind: Application
+metadata: {name: toy}
+spec:
+  image: docker.io/library/busybox:1.36
+  port: 8000
+  containers:
+  - {name: web, kind: Web, command: [busybox, sh, -c, "echo it serves; exec busybox httpd -f -p 8000 -h /etc"]}
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Environment
+metadata: {name: toy-live}
+spec: {applicationRef: {name: toy}}
+"#;
+
+/// What waits is in the table, and `why` follows it to the missing class and says what to do.
+pub async fn status_and_why_tell_what_is_waited_for(world: World) -> Result<()> {
+    let ns = world.instance("plugin-why").await?;
+    let waiting = r#"
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Service
+metadata: {name: toy-db}
+spec: {classRef: {name: no-such-class}, tier: Development}
+"#;
+    let toy = TOY.replace(
+        "applicationRef: {name: toy}}",
+        "applicationRef: {name: toy}, services: [{name: toy-db, prefix: DEFAULT}]}",
+    );
+    world.apply_in(&ns, &format!("{toy}{waiting}")).await?;
+    let why = world
+        .until("the cause is known", async || {
+            let said = roadstead(&world, "why renv/toy-live --instance plugin-why").await?;
+            let known = said.out.contains("no-such-class");
+            Ok((said.code == 0 && known).then_some(said.out))
+        })
+        .await?;
+    ensure!(why.contains("\n  do: "), "no word on what to do: {why}");
+    let table = roadstead(&world, "status --instance plugin-why").await?;
+    let table = table.ok("status")?;
+    ensure!(
+        table.contains("toy-live") && table.contains("toy-db"),
+        "{table}"
+    );
+    ensure!(table.lines().all(|l| l.chars().count() <= 80), "{table}");
+    let json = roadstead(&world, "status --instance plugin-why -o json").await?;
+    let json: Value = serde_json::from_str(&json.ok("status")?)?;
+    ensure!(json["services"][0]["ready"] == false, "{json}");
+    let missing = roadstead(&world, "why renv/nobody --instance plugin-why").await?;
+    ensure!(missing.code == 4, "{missing:?}");
+    missing.refused("there is no environment/nobody")?;
+    world.remove("plugin-why").await
+}
+
+/// A release and a rollback are waited for, and the rollback serves what the first release ran.
+pub async fn release_and_rollback_wait_until_it_serves(world: World) -> Result<()> {
+    let ns = world.instance("plugin-back").await?;
+    world.apply_in(&ns, TOY).await?;
+    world.condition("renv/toy-live", &ns, "Ready").await?;
+    let said = roadstead(&world, "release toy-live --instance plugin-back").await?;
+    let said = said.ok("release")?;
+    ensure!(said.contains("serves release 2"), "{said}");
+    let said = roadstead(&world, "rollback toy-live --instance plugin-back").await?;
+    ensure!(said.err.contains("back to what release 1"), "{said:?}");
+    let said = said.ok("rollback")?;
+    ensure!(said.contains("serves release 3"), "{said}");
+    world.condition("renv/toy-live", &ns, "Ready").await?;
+    let names = world.kubectl(&format!("get rel -n {ns} -o name")).await?;
+    ensure!(names.contains("toy-live-back-"), "{names}");
+    let unknown = roadstead(&world, "rollback toy-live --to 99 --instance plugin-back").await?;
+    ensure!(unknown.code == 4, "{unknown:?}");
+    world.remove("plugin-back").await
+}
+
+/// What is stopped has no pods, what is started serves again, and a suspended cronjob is resumed.
+pub async fn stop_and_start_wait_until_it_is_so(world: World) -> Result<()> {
+    let ns = world.instance("plugin-stop").await?;
+    world.apply_in(&ns, TOY).await?;
+    world.condition("renv/toy-live", &ns, "Ready").await?;
+    let said = roadstead(&world, "stop renv/toy-live --instance plugin-stop").await?;
+    let said = said.ok("stop")?;
+    ensure!(said.contains("environment/toy-live is stopped."), "{said}");
+    world
+        .until("no pod is left", async || {
+            let pods = world.kubectl(&format!("get pods -n {ns} -o name")).await?;
+            Ok(pods.trim().is_empty().then_some(()))
+        })
+        .await?;
+    let said = roadstead(&world, "start renv/toy-live --instance plugin-stop").await?;
+    let said = said.ok("start")?;
+    ensure!(said.contains("environment/toy-live is running."), "{said}");
+    let late = roadstead(
+        &world,
+        "stop renv/toy-live --instance plugin-stop --timeout 1ms",
+    )
+    .await?;
+    ensure!(late.code == 3, "{late:?}");
+    let managers = format!(
+        "get renv/toy-live -n {ns} --show-managed-fields -o jsonpath={{.metadata.managedFields[*].manager}}"
+    );
+    let managers = world.kubectl(&managers).await?;
+    ensure!(managers.contains("kubectl-roadstead"), "{managers}");
+    world.remove("plugin-stop").await
+}
+
+/// A cronjob runs once, now; its exit code is told, and its lines can be read like those of replicas.
+pub async fn run_tells_the_exit_code_and_logs_the_lines(world: World) -> Result<()> {
+    let ns = world.instance("plugin-run").await?;
+    let cronjob = r#"
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Cronjob
+metadata: {name: nightly}
+spec:
+  environmentRef: {name: toy-live}
+  command: [busybox, sh, -c, "echo swept the floor; exit 3"]
+  frequency: Daily
+  time: "02:30"
+"#;
+    world.apply_in(&ns, &format!("{TOY}{cronjob}")).await?;
+    world.condition("renv/toy-live", &ns, "Ready").await?;
+    let said = roadstead(&world, "run nightly --instance plugin-run").await?;
+    ensure!(said.code == 1, "{said:?}");
+    said.refused("ended with exit code 3")?;
+    let lines = roadstead(&world, "logs acj/nightly --instance plugin-run").await?;
+    let lines = lines.ok("logs")?;
+    ensure!(lines.contains(" | swept the floor"), "{lines}");
+    let lines = roadstead(&world, "logs toy-live -c web --instance plugin-run").await?;
+    let lines = lines.ok("logs")?;
+    ensure!(lines.contains(" | it serves"), "{lines}");
+    let said = roadstead(&world, "stop acj/nightly --instance plugin-run").await?;
+    said.ok("stop")?;
+    let suspended = world.at("acj/nightly", &ns, "/spec/suspend").await?;
+    ensure!(suspended == true, "{suspended}");
+    world.remove("plugin-run").await
+}
+
+/// While an operator is there, `uninstall` touches nothing.
+pub async fn uninstall_is_refused_while_an_operator_is_there(world: World) -> Result<()> {
+    let said = roadstead(&world, "uninstall").await?;
+    ensure!(said.code == 1, "{said:?}");
+    said.refused("an operator is there")
+}
+
+/// The plugin as kubectl finds it; the words are split at spaces.
+async fn roadstead(world: &World, words: &str) -> Result<Said> {
+    let mut all = vec!["kubectl", "roadstead"];
+    all.extend(words.split_whitespace());
+    world.run(&all, None).await
+}
