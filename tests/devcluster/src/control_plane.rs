@@ -129,8 +129,9 @@ fn etcd(start: &Start, state: &State) -> Result<Program> {
     Ok(program)
 }
 
-fn api_server(start: &Start, state: &State) -> Result<Program> {
-    let (authority, pki) = (start.authority, start.place.pki());
+/// Makes the certificates of the API server and returns the authority of those who speak for others.
+fn api_certificates(start: &Start) -> Result<Authority> {
+    let authority = start.authority;
     authority.token_keys()?;
     authority.server("kube-apiserver", &reached(start))?;
     authority.write(
@@ -138,10 +139,16 @@ fn api_server(start: &Start, state: &State) -> Result<Program> {
         &authority.user("kube-apiserver-kubelet-client", &["system:masters"])?,
     )?;
     // A second authority, so that nobody with an ordinary certificate can pose as the aggregator.
-    let front = pki.join("front-proxy");
+    let front = start.place.pki().join("front-proxy");
     crate::place::make_folder(&front)?;
     let front = Authority::make(&front)?;
     front.write("client", &front.user("front-proxy-client", &[])?)?;
+    Ok(front)
+}
+
+fn api_server(start: &Start, state: &State) -> Result<Program> {
+    let (authority, pki) = (start.authority, start.place.pki());
+    let front = api_certificates(start)?;
     let mut program = start
         .kubernetes("kube-apiserver")?
         .flag(

@@ -167,6 +167,30 @@ fn build(source: &Path, upstream: Upstream, flags: &str, built: &Path) -> Result
         "Building {} (once; minutes when nothing is cached)",
         upstream.folder()
     ));
+    compile(source, upstream, flags, &draft, &progress)?;
+    if upstream == Upstream::Etcd {
+        // Go names a program after the last part of its path that is no version.
+        let odd = ["v3", "server"]
+            .map(|name| draft.join(name))
+            .into_iter()
+            .find(|file| file.exists());
+        fs::rename(
+            odd.context("etcd has an unexpected name")?,
+            draft.join("etcd"),
+        )?;
+    }
+    fs::rename(&draft, built).with_context(|| format!("cannot keep {}", built.display()))?;
+    progress.done();
+    Ok(())
+}
+
+fn compile(
+    source: &Path,
+    upstream: Upstream,
+    flags: &str,
+    draft: &Path,
+    progress: &Progress,
+) -> Result<()> {
     let mut command = Command::new("go");
     command
         .args([
@@ -178,7 +202,7 @@ fn build(source: &Path, upstream: Upstream, flags: &str, built: &Path) -> Result
             flags,
             "-o",
         ])
-        .arg(&draft)
+        .arg(draft)
         .arg("tool");
     command.current_dir(source).envs([
         ("CGO_ENABLED", "0"),
@@ -205,19 +229,6 @@ fn build(source: &Path, upstream: Upstream, flags: &str, built: &Path) -> Result
         let last = said[said.len().saturating_sub(30)..].join("\n");
         bail!("{} cannot be built:\n{last}", upstream.folder());
     }
-    if upstream == Upstream::Etcd {
-        // Go names a program after the last part of its path that is no version.
-        let odd = ["v3", "server"]
-            .map(|name| draft.join(name))
-            .into_iter()
-            .find(|file| file.exists());
-        fs::rename(
-            odd.context("etcd has an unexpected name")?,
-            draft.join("etcd"),
-        )?;
-    }
-    fs::rename(&draft, built).with_context(|| format!("cannot keep {}", built.display()))?;
-    progress.done();
     Ok(())
 }
 

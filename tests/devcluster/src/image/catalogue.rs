@@ -48,23 +48,7 @@ pub fn postgres() -> Result<Archive> {
         image.layer.users(999)?;
         // The polite signal waits until every client has gone.
         image.stop_signal = "SIGINT".into();
-        let home = "/usr/lib/postgresql/15";
-        for entry in fs::read_dir(root.path(home).join("bin"))?
-            .chain(fs::read_dir(root.path(home).join("lib"))?)
-        {
-            let path = entry?.path();
-            let inside = format!("/{}", path.strip_prefix(folder)?.display());
-            // Compiling queries takes a library larger than all the rest.
-            let wanted =
-                !inside.contains("llvm") && (inside.contains("/bin/") || inside.ends_with(".so"));
-            if !wanted || is_script(&path) {
-                continue;
-            }
-            root.add(&mut image.layer, &inside)?;
-            if let Some(name) = inside.strip_prefix(&format!("{home}/bin/")) {
-                image.layer.link(&format!("/usr/bin/{name}"), &inside)?;
-            }
-        }
+        postgres_programs(&mut image, &root, folder)?;
         image.layer.tree(
             "/usr/share/postgresql/15",
             &root.path("/usr/share/postgresql/15"),
@@ -98,6 +82,27 @@ pub fn postgres() -> Result<Archive> {
         )?;
         Ok(image)
     })
+}
+
+fn postgres_programs(image: &mut Image, root: &Root, folder: &Path) -> Result<()> {
+    let home = "/usr/lib/postgresql/15";
+    for entry in
+        fs::read_dir(root.path(home).join("bin"))?.chain(fs::read_dir(root.path(home).join("lib"))?)
+    {
+        let path = entry?.path();
+        let inside = format!("/{}", path.strip_prefix(folder)?.display());
+        // Compiling queries takes a library larger than all the rest.
+        let wanted =
+            !inside.contains("llvm") && (inside.contains("/bin/") || inside.ends_with(".so"));
+        if !wanted || is_script(&path) {
+            continue;
+        }
+        root.add(&mut image.layer, &inside)?;
+        if let Some(name) = inside.strip_prefix(&format!("{home}/bin/")) {
+            image.layer.link(&format!("/usr/bin/{name}"), &inside)?;
+        }
+    }
+    Ok(())
 }
 
 /// Debian's Redis.
