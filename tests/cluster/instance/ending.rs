@@ -22,7 +22,7 @@ const CACHE: &str = r#"
 apiVersion: roadstead.dev/v1alpha1
 kind: Service
 metadata: {name: cache}
-spec: {displayName: Cache, classRef: {name: redis}, tier: Development, provider: local, region: eu-1}
+spec: {displayName: Cache, classRef: {name: redis}, tier: Development}
 "#;
 
 /// A full Instance with a running Service asks for its data, goes when that is confirmed, leaves others alone, and comes back empty.
@@ -130,8 +130,8 @@ pub async fn an_instance_without_data_goes_at_once(world: World) -> Result<()> {
 pub async fn a_held_service_lets_go_in_a_namespace_that_ends(world: World) -> Result<()> {
     let ns = world.instance("held").await?;
     let service = CACHE.replace(
-        "region: eu-1}",
-        "region: eu-1, deletionPolicy: StopFirst, dataPolicy: Delete}",
+        "tier: Development}",
+        "tier: Development, deletionPolicy: StopFirst, dataPolicy: Delete}",
     );
     world.apply_in(&ns, &service).await?;
     world.condition("msvc/cache", &ns, "Ready").await?;

@@ -5,9 +5,6 @@ use anyhow::{Context, Result, ensure};
 use super::{pod, toy};
 use crate::world::World;
 
-const ASK: &str =
-    "busybox wget -q -T 3 -O- http://toy-live-web.instance-apart-a.svc.cluster.local:8000/hostname";
-
 /// The same names stand in two Instances, each with its own pods and address, and none shows up in the other.
 ///
 /// proves: EP-034, EP-035, EP-039, EP-040, EP-041
@@ -35,9 +32,7 @@ pub async fn the_same_names_live_apart_in_two_instances(world: World) -> Result<
         world.condition("acj/nightly", ns, "Ready").await?;
         world.condition("pod/client", ns, "Ready").await?;
         ensure!(world.at("cm/files", ns, "/data/of").await? == **ns);
-        let ask = format!(
-            "busybox wget -q -T 5 -O- http://toy-live-web.{ns}.svc.cluster.local:8000/hostname"
-        );
+        let ask = ask(&world, ns, ns).await?;
         let answers = format!("{ns} answers");
         let host = world.until(&answers, || async {
             let said = world.exec(ns, "client", &ask).await?;
@@ -142,16 +137,30 @@ pub async fn packets_stay_within_an_instance(world: World) -> Result<()> {
 }
 
 async fn answered(world: &World, ns: &str, should: bool) -> Result<()> {
+    let ask = ask(world, ns, "instance-apart-a").await?;
     let what = format!(
         "the toy is {}reached from {ns}",
         if should { "" } else { "not " }
     );
     world
         .until(&what, || async {
-            let said = world.exec(ns, "client", ASK).await?;
+            let said = world.exec(ns, "client", &ask).await?;
             Ok(((said.code == 0) == should).then_some(()))
         })
         .await
+}
+
+/// The command that asks the toy of a namespace, by the address that a pod of another finds under its name.
+async fn ask(world: &World, from: &str, of: &str) -> Result<String> {
+    let name = format!("toy-live-web.{of}.svc.cluster.local");
+    let found = world
+        .exec(from, "client", &format!("busybox nslookup {name}"))
+        .await?
+        .ok("nslookup")?;
+    let address = world.at("svc/toy-live-web", of, "/spec/clusterIP").await?;
+    let address = address.as_str().context("the toy has an address")?;
+    ensure!(found.contains(address), "{name} is not {address}: {found}");
+    Ok(format!("timeout 5 wget -q -O- http://{address}/hostname"))
 }
 
 /// A name that exists only in another Instance is not found, and outside an Instance nothing is made.
@@ -165,7 +174,7 @@ pub async fn references_do_not_cross_instances_and_nothing_lives_outside(
         world.instance("cross-b").await?,
     );
     let service = "apiVersion: roadstead.dev/v1alpha1\nkind: Service\nmetadata: {name: db}\n\
-                   spec: {displayName: db, classRef: {name: redis}, tier: Development, provider: local, region: eu-1, state: Stopped}\n";
+                   spec: {displayName: db, classRef: {name: redis}, tier: Development, state: Stopped}\n";
     world.apply_in(&a, service).await?;
     let attached = toy().replace(
         "{applicationRef: {name: toy}}",
