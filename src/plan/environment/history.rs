@@ -192,7 +192,7 @@ impl History {
             let of = kept.iter().find(|a| a.number == of && a.release.is_some());
             // What a Release that is over has left undone must not be done later.
             let undone = |a: &&Attempt| a.phase().is_some_and(Phase::is_over) && !has_ended(&job);
-            if of.is_some_and(|attempt| !undone(&attempt)) {
+            if of.is_some_and(|attempt| !undone(attempt)) {
                 steps.push(Step::Keep(job.kept.id.clone()));
             }
         }
