@@ -65,6 +65,13 @@ impl Place {
         }
     }
 
+    /// Metadata that does nothing but identify is not recorded either.
+    fn records(self, key: &str, value: &Value) -> bool {
+        let names = |meta: &Map<String, Value>| meta.keys().all(|k| Self::Metadata.unrecorded(k));
+        let empty = self.below(key) == Self::Metadata && value.as_object().is_some_and(names);
+        !empty && !self.unrecorded(key)
+    }
+
     fn below(self, key: &str) -> Self {
         if self == Self::Root && key == "metadata" {
             Self::Metadata
@@ -93,7 +100,7 @@ fn members(entry: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)
 }
 
 fn same_map(map: &Map<String, Value>, entry: &Map<String, Value>, place: Place) -> bool {
-    let wanted = map.iter().filter(|(key, _)| !place.unrecorded(key));
+    let wanted = map.iter().filter(|(key, value)| place.records(key, value));
     let mut found = 0;
     for (key, value) in wanted {
         match entry.get(&format!("f:{key}")) {

@@ -62,7 +62,11 @@ impl Pod {
             "imagePullSecrets": self.pull.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
             "containers": [container],
         })));
-        json!({"metadata": {"labels": labels, "annotations": self.annotations}, "spec": spec})
+        let mut meta = fields(json!({"labels": labels}));
+        if !self.annotations.is_empty() {
+            meta.insert("annotations".into(), Value::Object(self.annotations));
+        }
+        json!({"metadata": meta, "spec": spec})
     }
 }
 
@@ -92,6 +96,9 @@ pub fn resources(declared: Option<&Resources>) -> Value {
                 .iter()
                 .map(|(k, v)| (k.clone(), Value::String(v.clone()))),
         );
+    }
+    if limits.is_empty() {
+        return json!({"requests": requests});
     }
     json!({"requests": requests, "limits": limits})
 }
