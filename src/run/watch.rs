@@ -30,6 +30,9 @@ const FIRST: Duration = Duration::from_millis(200);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// From this wait on, people are told.
+const LASTING: Duration = Duration::from_secs(3);
+
 /// What the watches feed.
 #[derive(Clone)]
 pub struct Watches {
@@ -125,7 +128,7 @@ impl Watches {
                     self.take(entry, scope, event);
                 }
                 Err(error) => {
-                    let gone = self.refused(entry, scope, &error);
+                    let gone = self.refused(entry, scope, &error, *wait);
                     tokio::time::sleep(*wait).await;
                     *wait = (*wait * 2).min(LONGEST);
                     if gone {
@@ -171,7 +174,7 @@ impl Watches {
     }
 
     /// Says whether the watch must be built anew.
-    fn refused(&self, entry: &Entry, scope: &str, error: &Error) -> bool {
+    fn refused(&self, entry: &Entry, scope: &str, error: &Error, wait: Duration) -> bool {
         let status = match error {
             Error::InitialListFailed(kube::Error::Api(s))
             | Error::WatchStartFailed(kube::Error::Api(s))
@@ -181,11 +184,6 @@ impl Watches {
         };
         let code = status.map_or(0, |s| s.code);
         let synced = self.cache.sync(entry.of, scope) == Some(Progress::Synced);
-        if code == 410 || synced {
-            debug!(kind = entry.kind, scope, code, %error, "a watch is taken up again");
-        } else {
-            warn!(kind = entry.kind, scope, code, %error, "a watch is refused, and tried again");
-        }
         let closed = code == 403 && self.cache.is_ending(scope);
         if (code == 404 || closed) && !synced {
             // The server does not know the kind, or a namespace that ends has lost the right to it already: there is nothing of it,
@@ -198,6 +196,12 @@ impl Watches {
                 |s| Cause::from(kube::Error::Api(s.clone())),
             );
             self.cache.failing(entry.of, scope, why);
+        }
+        // The rights that an Instance hands out take a moment to work: only what lasts is worth a warning.
+        if wait >= LASTING {
+            warn!(kind = entry.kind, scope, code, %error, "a watch is refused, and tried again");
+        } else {
+            debug!(kind = entry.kind, scope, code, %error, "a watch is taken up again");
         }
         code == 410
     }
