@@ -123,12 +123,13 @@ impl Course {
         if ended.is_some_and(|c| c.state.terminated.is_some()) {
             return;
         }
-        let Some(ailment) = trouble::ailment(pod, &command.name, SignedDuration::MAX) else {
+        let ailment = trouble::ailment(pod, &command.name, SignedDuration::MAX);
+        let Some(ailment) = ailment.filter(|ailment| !ailment.ordinary) else {
             return;
         };
         if ailment.until <= scene.now {
             step.state = "Failed".to_owned();
-            step.ended_at = Some(scene.now.to_string());
+            step.ended_at = Some(scene.stamp());
             let message = format!("Release command {}: {}", command.name, ailment.trouble.fix);
             self.fail(ailment.trouble.reason, message);
             self.command = None;

@@ -135,13 +135,16 @@ impl Course {
             let Some(ailment) = trouble::ailment(pod, container, patience) else {
                 continue;
             };
-            if ailment.until <= scene.now && self.failure.as_ref().is_none_or(|_| late) {
+            let is_over = ailment.until <= scene.now;
+            if is_over && self.failure.as_ref().is_none_or(|_| late) {
                 let message = format!("Container {container}: {}", ailment.trouble.fix);
                 self.fail(ailment.trouble.reason, message);
             } else {
                 self.wait(ailment.until);
             }
-            self.troubles.push(ailment.trouble);
+            if is_over || !ailment.ordinary {
+                self.troubles.push(ailment.trouble);
+            }
         }
     }
 
@@ -154,7 +157,7 @@ impl Course {
         let mut step = Done {
             name: "rollout".to_owned(),
             state: "Running".to_owned(),
-            started_at: started.or_else(|| Some(scene.now.to_string())),
+            started_at: started.or_else(|| Some(scene.stamp())),
             ..Done::default()
         };
         if self.failure.is_some() {
@@ -165,7 +168,7 @@ impl Course {
             self.phase = Phase::Succeeded;
         }
         if self.phase.is_over() {
-            step.ended_at = Some(scene.now.to_string());
+            step.ended_at = Some(scene.stamp());
         }
         self.steps.push(step);
     }
@@ -234,7 +237,7 @@ impl Course {
             note("message", message);
         }
         if self.phase.is_over() {
-            note("ended-at", &scene.now.to_string());
+            note("ended-at", &scene.stamp());
         }
         let edit = Edit {
             id: kept.id.clone(),

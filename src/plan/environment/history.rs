@@ -311,8 +311,8 @@ pub fn tombstone(
         secrets: today.secrets.clone(),
         ..Record::default()
     };
-    let mut child = snapshot_child(scene, attempt, phase)
-        .annotation("roadstead.dev/ended-at", scene.now.to_string());
+    let mut child =
+        snapshot_child(scene, attempt, phase).annotation("roadstead.dev/ended-at", scene.stamp());
     for (key, value) in why {
         child = child.annotation(&format!("{}/{key}", api::GROUP), *value);
     }

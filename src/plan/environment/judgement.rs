@@ -144,7 +144,11 @@ impl Life {
         let moves =
             self.course.is_some() || self.automatic.is_some() || self.history.next().is_some();
         if moves {
-            return ("Unknown", "Releasing", "A Release is under way.".to_owned());
+            return (
+                "Unknown",
+                "Releasing",
+                "A Release is under way, or waits to begin.".to_owned(),
+            );
         }
         let Some((_, record)) = &self.serving else {
             return (

@@ -97,6 +97,12 @@ impl Scene<'_> {
         Some(Trouble::new("NameTaken", name, fix))
     }
 
+    /// The time, as it is written down: whole seconds, as Kubernetes does.
+    fn stamp(&self) -> String {
+        let whole = Timestamp::from_second(self.now.as_second());
+        whole.unwrap_or(self.now).to_string()
+    }
+
     /// Names of the Secrets that images are pulled with.
     fn pull(&self) -> Vec<String> {
         let secrets = self.home.image_pull_secrets().iter();

@@ -163,6 +163,7 @@ impl Life {
             for pod in scene.pods.iter() {
                 if pod.kept.label("container") == Some(&container) {
                     let ailment = trouble::ailment(pod, &container, jiff::SignedDuration::MAX);
+                    let ailment = ailment.filter(|ailment| !ailment.ordinary);
                     out.extend(ailment.map(|ailment| ailment.trouble));
                 }
             }

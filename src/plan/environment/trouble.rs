@@ -48,6 +48,8 @@ pub struct Ailment {
     pub trouble: Trouble,
     /// From when on a release gives up.
     pub until: Timestamp,
+    /// Whether it is only what every pod goes through, and worth no word before that.
+    pub ordinary: bool,
 }
 
 /// What is wrong with this pod of a container, where it has so long to become ready.
@@ -62,7 +64,11 @@ pub fn ailment(
     let at = |seconds: i64| later(pod.kept.created, SignedDuration::from_secs(seconds));
     let ill = |reason, fix: String, until| {
         let trouble = Trouble::new(reason, container, fix);
-        Some(Ailment { trouble, until })
+        Some(Ailment {
+            trouble,
+            until,
+            ordinary: false,
+        })
     };
     let unscheduled = pod.status.conditions.iter();
     if unscheduled
@@ -79,7 +85,7 @@ pub fn ailment(
         return ill(reason, fix, at(patience));
     }
     if status.restart_count == 0 && status.state.terminated.is_none() {
-        return None;
+        return starting(status, container, patience);
     }
     let fix = format!(
         "It ends instead of becoming ready: kubectl logs -l roadstead.dev/container={container} --previous. It runs as an ordinary user, not as root: see runAsUser."
@@ -92,6 +98,25 @@ pub fn ailment(
         later(pod.kept.created, patience)
     };
     ill("CrashLoop", fix, until)
+}
+
+/// A container that runs and has not started yet: it may take as long as its probe allows.
+fn starting(
+    status: &facts::ContainerStatus,
+    container: &str,
+    patience: SignedDuration,
+) -> Option<Ailment> {
+    let running = status.state.running.as_ref()?;
+    if status.started != Some(false) {
+        return None;
+    }
+    let since: Timestamp = running.started_at.as_ref()?.parse().ok()?;
+    let fix = "Its startup probe did not succeed in time: check the port and the path, or allow it more time.";
+    Some(Ailment {
+        trouble: Trouble::new("ProbeFailed", container, fix),
+        until: later(later(since, patience), SignedDuration::from_secs(1)),
+        ordinary: true,
+    })
 }
 
 /// What keeps a container from starting: a word, what to do, and how many seconds it may take to pass by itself.
