@@ -10,4 +10,5 @@ mod chart;
 mod crds;
 mod engine;
 mod goldens;
+mod house;
 mod ledger;

@@ -43,13 +43,33 @@ pub async fn a_full_instance_asks_for_its_data_and_then_goes_whole(world: World)
     world.condition("msvc/cache", &ns, "Ready").await?;
     let kinds = "rapp,renv,acj,pvc,deploy,svc,netpol,rolebindings";
     let before = world.uids(kinds, &other).await?;
-    let volumes = world
-        .kubectl(&format!(
-            "get pvc -n {ns} -o jsonpath={{.items[*].spec.volumeName}}"
-        ))
-        .await?;
+    let volumes = volumes(&world, &ns).await?;
 
     world.kubectl("delete rinst full --wait=false").await?;
+    it_goes_once_confirmed(&world, &ns).await?;
+
+    world
+        .try_kubectl("get rinst full")
+        .await?
+        .refused("NotFound")?;
+    world
+        .try_kubectl(&format!("get ns {ns}"))
+        .await?
+        .refused("NotFound")?;
+    let left = contents(&world, &ns).await?;
+    ensure!(left.trim().is_empty(), "left behind: {left}");
+    ensure!(
+        world.uids(kinds, &other).await? == before,
+        "the other Instance was touched"
+    );
+
+    it_comes_back_empty(&world, &ns, &volumes).await?;
+    world.remove("full").await?;
+    world.remove("bystander").await
+}
+
+/// It says what it waits for and touches nothing until its name is typed back.
+async fn it_goes_once_confirmed(world: &World, ns: &str) -> Result<()> {
     let waiting = world.until_status("full", "/state", "terminating").await?;
     let blocker = waiting["status"]["blockers"][0].to_string();
     ensure!(
@@ -60,52 +80,43 @@ pub async fn a_full_instance_asks_for_its_data_and_then_goes_whole(world: World)
         blocker.contains("kubectl annotate rinst full roadstead.dev/confirm-delete=full"),
         "{blocker}"
     );
-    world.condition("msvc/cache", &ns, "Ready").await?;
+    world.condition("msvc/cache", ns, "Ready").await?;
     world
         .kubectl("annotate rinst full roadstead.dev/confirm-delete=full")
         .await?;
     world
         .kubectl("wait rinst/full --for=delete --timeout=180s")
         .await?;
+    Ok(())
+}
 
-    world
-        .try_kubectl("get rinst full")
-        .await?
-        .refused("NotFound")?;
-    world
-        .try_kubectl(&format!("get ns {ns}"))
-        .await?
-        .refused("NotFound")?;
-    let left = world
-        .kubectl(&format!(
-            "get rapp,renv,rel,msvc,acj,secret,pvc,pod -n {ns} -o name"
-        ))
-        .await?;
-    ensure!(left.trim().is_empty(), "left behind: {left}");
-    ensure!(
-        world.uids(kinds, &other).await? == before,
-        "the other Instance was touched"
-    );
-
+/// Made again under its name, it holds nothing, and a Service in it gets volumes of its own.
+async fn it_comes_back_empty(world: &World, ns: &str, old: &str) -> Result<()> {
     world.instance("full").await?;
-    let again = world
+    let again = contents(world, ns).await?;
+    ensure!(again.trim().is_empty(), "it came back with: {again}");
+    world.apply_in(ns, CACHE).await?;
+    world.condition("msvc/cache", ns, "Ready").await?;
+    for volume in volumes(world, ns).await?.split_whitespace() {
+        ensure!(!old.contains(volume), "it met the old volume {volume}");
+    }
+    Ok(())
+}
+
+async fn contents(world: &World, ns: &str) -> Result<String> {
+    world
         .kubectl(&format!(
             "get rapp,renv,rel,msvc,acj,secret,pvc,pod -n {ns} -o name"
         ))
-        .await?;
-    ensure!(again.trim().is_empty(), "it came back with: {again}");
-    world.apply_in(&ns, CACHE).await?;
-    world.condition("msvc/cache", &ns, "Ready").await?;
-    let fresh = world
+        .await
+}
+
+async fn volumes(world: &World, ns: &str) -> Result<String> {
+    world
         .kubectl(&format!(
             "get pvc -n {ns} -o jsonpath={{.items[*].spec.volumeName}}"
         ))
-        .await?;
-    for volume in fresh.split_whitespace() {
-        ensure!(!volumes.contains(volume), "it met the old volume {volume}");
-    }
-    world.remove("full").await?;
-    world.remove("bystander").await
+        .await
 }
 
 /// An Instance without data of Services goes at once, also when it is deleted in the foreground.

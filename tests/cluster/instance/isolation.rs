@@ -28,28 +28,41 @@ pub async fn the_same_names_live_apart_in_two_instances(world: World) -> Result<
         )
         .await?;
     for ns in [&a, &b] {
-        world.condition("renv/toy-live", ns, "Ready").await?;
-        world.condition("acj/nightly", ns, "Ready").await?;
-        world.condition("pod/client", ns, "Ready").await?;
-        ensure!(world.at("cm/files", ns, "/data/of").await? == **ns);
-        let ask = ask(&world, ns, ns).await?;
-        let answers = format!("{ns} answers");
-        let host = world.until(&answers, || async {
-            let said = world.exec(ns, "client", &ask).await?;
-            Ok((said.code == 0).then_some(said.out))
-        });
-        let host = host.await?;
-        let pods = world.kubectl(&format!("get pods -n {ns} -o name")).await?;
-        ensure!(
-            pods.contains(host.trim()),
-            "{host} is no pod of {ns}: {pods}"
-        );
+        it_is_served_by_its_own(&world, ns).await?;
     }
     let kinds = "rapp,renv,acj,deploy,cronjobs.batch";
     let (ours, theirs) = (world.uids(kinds, &a).await?, world.uids(kinds, &b).await?);
     ensure!(ours.len() == 5 && theirs.len() == 5, "{ours:?} {theirs:?}");
     ensure!(ours.iter().all(|uid| !theirs.contains(uid)));
     ensure!(world.get("cm/only-in-a", &b).await?.is_none());
+    a_run_stays_where_it_was_asked_for(&world, &a, &b).await?;
+    world.remove("twin-a").await?;
+    world.remove("twin-b").await
+}
+
+/// Everything in it is Ready, and whoever answers at its address is a pod of it.
+async fn it_is_served_by_its_own(world: &World, ns: &str) -> Result<()> {
+    world.condition("renv/toy-live", ns, "Ready").await?;
+    world.condition("acj/nightly", ns, "Ready").await?;
+    world.condition("pod/client", ns, "Ready").await?;
+    ensure!(world.at("cm/files", ns, "/data/of").await? == *ns);
+    let ask = ask(world, ns, ns).await?;
+    let answers = format!("{ns} answers");
+    let host = world.until(&answers, || async {
+        let said = world.exec(ns, "client", &ask).await?;
+        Ok((said.code == 0).then_some(said.out))
+    });
+    let host = host.await?;
+    let pods = world.kubectl(&format!("get pods -n {ns} -o name")).await?;
+    ensure!(
+        pods.contains(host.trim()),
+        "{host} is no pod of {ns}: {pods}"
+    );
+    Ok(())
+}
+
+/// A run that is asked for in one of them takes place there alone.
+async fn a_run_stays_where_it_was_asked_for(world: &World, a: &str, b: &str) -> Result<()> {
     world
         .run(
             &[
@@ -57,7 +70,7 @@ pub async fn the_same_names_live_apart_in_two_instances(world: World) -> Result<
                 "patch",
                 "acj/nightly",
                 "-n",
-                &a,
+                a,
                 "--type=merge",
                 "-p",
                 r#"{"spec":{"runNow":"1"}}"#,
@@ -77,8 +90,7 @@ pub async fn the_same_names_live_apart_in_two_instances(world: World) -> Result<
         !others.contains("nightly"),
         "it ran in the other one too: {others}"
     );
-    world.remove("twin-a").await?;
-    world.remove("twin-b").await
+    Ok(())
 }
 
 /// Without isolation a pod of another Instance is answered; with it, only pods of the same.
