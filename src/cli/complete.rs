@@ -47,6 +47,13 @@ pub fn cronjobs(current: &OsStr) -> Vec<CompletionCandidate> {
     bare(Of::Cronjob, current)
 }
 
+/// What can be run: cronjobs, and environments for a command.
+pub fn runnable(current: &OsStr) -> Vec<CompletionCandidate> {
+    let mut all = cronjobs(current);
+    all.extend(environments(current));
+    all
+}
+
 /// Names of Instances.
 pub fn instances(current: &OsStr) -> Vec<CompletionCandidate> {
     bare(Of::Instance, current)

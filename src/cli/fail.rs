@@ -6,20 +6,41 @@ use super::progress::note;
 
 /// The exit codes, as `--help` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
     /// Done.
-    Fine = 0,
+    Fine,
     /// It failed, or was refused.
-    Failed = 1,
+    Failed,
     /// The command line was wrong.
-    Usage = 2,
+    Usage,
     /// It goes on, but `--timeout` is over.
-    TimedOut = 3,
+    TimedOut,
     /// There is no such object.
-    NotFound = 4,
+    NotFound,
     /// Ctrl-C while waiting.
-    Interrupted = 130,
+    Interrupted,
+    /// That of the command that was run.
+    Of(u8),
+}
+
+impl Exit {
+    /// What the program ends with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::TimedOut => 3,
+            Self::NotFound => 4,
+            Self::Interrupted => 130,
+            Self::Of(code) => code,
+        }
+    }
+
+    /// The exit code of a command, as far as a program can end with it.
+    pub fn of(code: i32) -> Self {
+        u8::try_from(code).map_or(Self::Failed, Self::Of)
+    }
 }
 
 /// Why a verb ended without doing all that was asked.

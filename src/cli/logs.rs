@@ -252,7 +252,7 @@ async fn read(pods: Api<Pod>, pod: Pod, lines: Arc<Lines>, sender: mpsc::Sender<
 }
 
 /// A life of a replica that has something to read: the pod, and how often its container was started.
-fn started(pod: &Pod) -> Option<(String, i32)> {
+pub(super) fn started(pod: &Pod) -> Option<(String, i32)> {
     let status = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
     let state = status.state.as_ref()?;
     let begun = state.running.is_some() || state.terminated.is_some();

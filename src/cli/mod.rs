@@ -14,9 +14,14 @@ use clap_complete::CompleteEnv;
 
 pub mod complete;
 pub mod completion;
+pub mod diff;
+pub mod env;
+pub mod exec;
 pub mod fail;
 pub mod logs;
+pub mod once;
 pub mod progress;
+pub mod promote;
 pub mod reach;
 pub mod release;
 pub mod rollback;
@@ -32,7 +37,7 @@ pub mod uninstall;
 pub mod wait;
 pub mod why;
 
-use fail::{Exit, Failure};
+use fail::Failure;
 use scope::Scope;
 use switch::Way;
 
@@ -63,7 +68,8 @@ Exit codes:
   2    the command line is wrong
   3    it goes on, but --timeout is over
   4    there is no such object
-  130  Ctrl-C while waiting; what was asked for goes on";
+  130  Ctrl-C while waiting; what was asked for goes on
+exec, and run with a command, end with the command's own.";
 
 /// What can be done.
 #[derive(Debug, Subcommand)]
@@ -80,12 +86,24 @@ pub enum Verb {
     /// Go back to what an earlier release ran
     #[command(after_help = rollback::HELP)]
     Rollback(rollback::Args),
+    /// Bring to one environment what another one runs
+    #[command(after_help = promote::HELP)]
+    Promote(promote::Args),
+    /// Show what the next release of an environment would change
+    #[command(after_help = diff::HELP)]
+    Diff(diff::Args),
+    /// Show the variables that an environment's containers see
+    #[command(after_help = env::HELP)]
+    Env(env::Args),
     /// Write what all replicas write
     #[command(after_help = logs::HELP)]
     Logs(logs::Args),
-    /// Run a cronjob once, now
+    /// Run a cronjob once, now; or a command in an environment's image and variables
     #[command(after_help = run::HELP)]
     Run(run::Args),
+    /// Run a command, or a shell, in a replica that is there
+    #[command(after_help = exec::HELP)]
+    Exec(exec::Args),
     /// Stop environments or services, suspend cronjobs
     #[command(after_help = switch::STOP_HELP)]
     Stop(switch::Args),
@@ -117,13 +135,13 @@ pub fn main() -> ExitCode {
         _ => perform(&Cli::parse()),
     };
     match done {
-        Ok(()) => ExitCode::from(Exit::Fine as u8),
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let text = failure.text();
             if !text.is_empty() {
                 progress::note(text.trim_end());
             }
-            ExitCode::from(failure.exit as u8)
+            ExitCode::from(failure.exit.code())
         }
     }
 }
@@ -139,8 +157,12 @@ fn perform(cli: &Cli) -> Result<(), Failure> {
             Verb::Why(args) => why::run(args, scope).await,
             Verb::Release(args) => release::run(args, scope).await,
             Verb::Rollback(args) => rollback::run(args, scope).await,
+            Verb::Promote(args) => promote::run(args, scope).await,
+            Verb::Diff(args) => diff::run(args, scope).await,
+            Verb::Env(args) => env::run(args, scope).await,
             Verb::Logs(args) => logs::run(args, scope).await,
             Verb::Run(args) => run::run(args, scope).await,
+            Verb::Exec(args) => exec::run(args, scope).await,
             Verb::Stop(args) => switch::run(Way::Stop, args, scope).await,
             Verb::Start(args) => switch::run(Way::Start, args, scope).await,
             Verb::Uninstall(args) => uninstall::run(args, scope).await,

@@ -1,4 +1,4 @@
-//! `run`: a Cronjob once, now, and how it ended.
+//! `run`: a Cronjob once, now, and how it ended; or a command in an Environment.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     complete,
     fail::{Exit, Failure},
+    once,
     progress::Progress,
     reach::bare,
     scope::{Cluster, Scope},
@@ -28,10 +29,10 @@ use crate::{
 /// What to run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The cronjob, such as nightly or acj/nightly
-    #[arg(value_name = "CRONJOB", add = ArgValueCompleter::new(complete::cronjobs))]
+    /// The cronjob, such as nightly or acj/nightly; with a command the environment, such as shop-live
+    #[arg(value_name = "CRONJOB|ENVIRONMENT", add = ArgValueCompleter::new(complete::runnable))]
     pub object: String,
-    /// A command, for an environment: not yet possible
+    /// What to run in the environment; no shell is added
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
 }
@@ -39,22 +40,24 @@ pub struct Args {
 /// What stands under the help.
 pub const HELP: &str = "\
 The command runs in the image and variables of the release that serves, as on schedule.
-The exit code of this verb is 0 when the command's was, and 1 otherwise.
+Of a cronjob the exit code of this verb is 0 when the command's was, and 1 otherwise. A command that is given ends with
+its own, and what it writes is written here: kubectl roadstead run shop-live -- shop migrate --check
 
-With kubectl alone (any text that differs from the last one):
+With kubectl alone (any text that differs from the last one; for a command, a Cronjob with suspend: true first):
   kubectl patch acj nightly --type merge -p '{\"spec\":{\"runNow\":\"2026-11-22 by hand\"}}'
   kubectl get acj nightly -o jsonpath='{.status.lastRuns[0].exitCode}' --watch";
 
 /// Runs it.
 pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
+    if !args.command.is_empty() {
+        let target = Target::parse(&args.object, &[Of::Environment])?;
+        return once::run(&target.name, &args.command, scope).await;
+    }
     let target = Target::parse_bare(&args.object, &[Of::Cronjob, Of::Environment])?;
-    if target.of == Of::Environment || !args.command.is_empty() {
-        return Err(Failure::refused(
-            "a single command in an environment cannot be run yet",
-            format!(
-                "declare a Cronjob with suspend: true and run that, or run it in a replica that is there: kubectl exec -it deploy/{}-web -- COMMAND",
-                target.name
-            ),
+    if target.of == Of::Environment {
+        return Err(Failure::usage(
+            format!("{target} does not say what to run"),
+            format!("kubectl roadstead run {} -- COMMAND", target.name),
         ));
     }
     let cluster = scope.connect().await?;
@@ -83,7 +86,7 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
 }
 
 /// A token on an object that the operator has never seen is adopted, not acted on: so it has to be seen first.
-async fn seen(
+pub(super) async fn seen(
     waiting: &Waiting<'_>,
     cluster: &Cluster,
     cronjob: &Cronjob,
@@ -103,7 +106,7 @@ async fn seen(
 }
 
 /// Waits for the end of a run that was not known before.
-async fn ended(
+pub(super) async fn ended(
     waiting: &Waiting<'_>,
     cluster: &Cluster,
     target: &Target,

@@ -78,8 +78,13 @@ impl Output {
 
 /// Writes to standard output, where results go.
 pub fn print(text: &str) -> Result<(), Failure> {
+    pass(text.as_bytes())
+}
+
+/// Passes on what a command wrote, byte for byte.
+pub fn pass(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(bytes)?;
     out.flush()?;
     Ok(())
 }

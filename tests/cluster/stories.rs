@@ -58,5 +58,7 @@ stories! {
         release_and_rollback_wait_until_it_serves,
         stop_and_start_wait_until_it_is_so,
         run_tells_the_exit_code_and_logs_the_lines,
+        one_command_runs_beside_the_replicas,
+        variables_differences_and_promotion,
         uninstall_is_refused_while_an_operator_is_there;
 }

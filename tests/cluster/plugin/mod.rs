@@ -1,6 +1,9 @@
 //! The platform by hand: each verb of `kubectl roadstead` as people type it.
 
+mod daily;
+
 use anyhow::{Result, ensure};
+pub use daily::{one_command_runs_beside_the_replicas, variables_differences_and_promotion};
 use serde_json::Value;
 
 use crate::world::{Said, World};
