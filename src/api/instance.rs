@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
     doc = "An isolated space: everything that a team runs stands in its namespace, `instance-<metadata.name>`.",
     printcolumn(name = "Name", type_ = "string", json_path = ".spec.name"),
     printcolumn(name = "URI", type_ = "string", json_path = ".status.uri"),
-    printcolumn(name = "Plan", type_ = "string", json_path = ".spec.plan"),
+    printcolumn(name = "Plan", type_ = "string", json_path = ".status.plan"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
     printcolumn(name = "Namespace", type_ = "string", json_path = ".status.namespace", priority = 1),
@@ -235,6 +235,9 @@ pub struct InstanceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub uri: Option<String>,
+    /// The plan that holds: `Free` where none is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<InstancePlan>,
     /// The namespace that holds everything in the Instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::plan::Id;
+use crate::{api::INSTANCE, kinds::Of, plan::Id};
 
 /// A request that failed.
 #[derive(Clone, Debug)]
@@ -146,6 +146,13 @@ impl Trouble {
     pub fn fix(&self) -> String {
         let object = self.object();
         match &self.cause {
+            Cause::NameTaken if self.id.of == Of::Namespace => {
+                let (namespace, instance) =
+                    (&self.id.name, self.id.name.trim_start_matches("instance-"));
+                format!(
+                    "Delete it, or hand it over: kubectl label namespace {namespace} {INSTANCE}={instance}"
+                )
+            }
             Cause::NameTaken => {
                 format!("Rename or delete {object}, or give this object another name")
             }

@@ -151,6 +151,7 @@ fn plan(instance: &Instance, me: &Kept, seen: &Seen<'_>, state: &State) -> Plan 
     let status = InstanceStatus {
         state: Some(word.to_owned()),
         uri: name.map(|name| format!("/instances/{name}")),
+        plan: ours.then(|| instance.spec.plan.unwrap_or_default()),
         namespace: ours.then(|| namespace_of(&me.id.name)),
         conditions: verdict.conditions,
         blockers: verdict.blockers,

@@ -170,9 +170,14 @@ pub async fn what_is_not_ours_is_never_taken_over(world: World) -> Result<()> {
         let object = world.of_name("foreign").await?.unwrap_or_default();
         Ok(super::condition(&object, "Stalled")
             .is_some_and(|c| c["reason"] == "NameTaken")
-            .then_some(()))
+            .then_some(object))
     });
-    refused.await?;
+    let refused = refused.await?;
+    let fix = "label namespace instance-foreign roadstead.dev/instance=foreign";
+    ensure!(
+        refused["status"]["blockers"].to_string().contains(fix),
+        "{refused}"
+    );
     let labels = world
         .at("ns/instance-foreign", "default", "/metadata/labels")
         .await?;
@@ -180,9 +185,7 @@ pub async fn what_is_not_ours_is_never_taken_over(world: World) -> Result<()> {
         !labels.to_string().contains("roadstead"),
         "it was taken over: {labels}"
     );
-    world
-        .kubectl("label namespace instance-foreign roadstead.dev/instance=foreign")
-        .await?;
+    world.kubectl(fix).await?;
     world.condition("rinst/foreign", "default", "Ready").await?;
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: mine}\nstringData: {a: b}\n";
     world.apply_in("instance-foreign", secret).await?;
