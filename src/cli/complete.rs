@@ -9,8 +9,7 @@ use kube::{Api, ResourceExt, api::ListParams, config::Kubeconfig};
 
 use super::{
     scope::{Cluster, Scope},
-    switch,
-    target::{ours, short},
+    target::{SWITCHABLE, ours, short},
 };
 use crate::kinds::Of;
 
@@ -67,7 +66,7 @@ pub fn objects(current: &OsStr) -> Vec<CompletionCandidate> {
 
 /// What stops and starts.
 pub fn switchable(current: &OsStr) -> Vec<CompletionCandidate> {
-    qualified(switch::KINDS, current)
+    qualified(SWITCHABLE, current)
 }
 
 /// What writes logs.

@@ -5,7 +5,7 @@
 //! standard error.
 //!
 //! - [`scope`], [`target`], [`show`], [`fail`]: where to work, on what, how to answer, what to say when it cannot be done.
-//! - [`reach`], [`standing`], [`wait`], [`track`], [`progress`]: requests, how an object stands, and waiting for it.
+//! - [`reach`], [`standing`], [`wait`], [`track`], [`turn`], [`progress`]: requests, how an object stands, and waiting for it.
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -33,6 +33,7 @@ pub mod status;
 pub mod switch;
 pub mod target;
 pub mod track;
+pub mod turn;
 pub mod uninstall;
 pub mod wait;
 pub mod why;

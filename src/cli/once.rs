@@ -19,11 +19,11 @@ use super::{
     logs,
     progress::Progress,
     reach::bare,
-    run::{ended, seen},
     scope::{Cluster, Scope},
     show,
     target::Target,
     track,
+    turn::{ended, seen},
     wait::Waiting,
 };
 use crate::{

@@ -12,7 +12,7 @@ use super::{
     scope::{Cluster, Scope},
     show::print,
     standing::state,
-    target::{Target, short},
+    target::{SWITCHABLE, Target, short},
     wait::Waiting,
 };
 use crate::kinds::Of;
@@ -34,9 +34,6 @@ pub struct Args {
     pub objects: Vec<String>,
 }
 
-/// The kinds that stop and start.
-pub const KINDS: &[Of] = &[Of::Environment, Of::Service, Of::Cronjob];
-
 /// What stands under the help of `stop`.
 pub const STOP_HELP: &str = "\
 Everything is kept: data, addresses, releases and passwords. Only what runs is stopped.
@@ -55,7 +52,7 @@ With kubectl alone:
 
 /// Stops or starts.
 pub async fn run(way: Way, args: &Args, scope: &Scope) -> Result<(), Failure> {
-    let parse = |text: &String| Target::parse(text, KINDS);
+    let parse = |text: &String| Target::parse(text, SWITCHABLE);
     let targets: Vec<Target> = args.objects.iter().map(parse).collect::<Result<_, _>>()?;
     let cluster = scope.connect().await?;
     let mut ended = Vec::new();

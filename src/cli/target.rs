@@ -5,6 +5,9 @@ use kube::core::ApiResource;
 use super::fail::Failure;
 use crate::kinds::{Entry, KINDS, Of};
 
+/// The kinds that stop and start.
+pub const SWITCHABLE: &[Of] = &[Of::Environment, Of::Service, Of::Cronjob];
+
 /// One object of a kind of ours, by name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
