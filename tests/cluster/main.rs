@@ -11,10 +11,12 @@ mod plugin;
 mod service;
 mod stories;
 mod tour;
+mod witness;
 mod world;
 
 use std::{process::ExitCode, sync::Arc};
 
+use anyhow::Context;
 use libtest_mimic::{Arguments, Failed, Trial};
 use world::World;
 
@@ -39,8 +41,13 @@ fn main() -> ExitCode {
         },
         trials,
     );
-    stage.end();
-    conclusion.exit_code()
+    match stage.end() {
+        Ok(()) => conclusion.exit_code(),
+        Err(e) => {
+            eprintln!("{e:?}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Where the stories play: made when the first one begins, ended after the last.
@@ -76,11 +83,15 @@ impl Stage {
         Ok((runtime, world))
     }
 
-    fn end(&self) {
-        if let Some(Ok((runtime, world))) = self.world.get()
-            && let Err(e) = runtime.block_on(world.end())
-        {
-            eprintln!("the cluster did not end well: {e:?}");
-        }
+    /// Ends the world, and tells what must not have been seen in it.
+    fn end(&self) -> anyhow::Result<()> {
+        let Some(Ok((runtime, world))) = self.world.get() else {
+            return Ok(());
+        };
+        let verdict = world.witness().verdict();
+        runtime
+            .block_on(world.end())
+            .context("the cluster did not end well")?;
+        verdict
     }
 }

@@ -15,7 +15,7 @@ use kube::Client;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::dump;
+use crate::{dump, witness::Witness};
 
 /// How long a story waits for something before it gives up. On an idle machine hardly anything takes a tenth of it.
 pub const PATIENCE: Duration = Duration::from_secs(180);
@@ -30,6 +30,7 @@ struct Stage {
     kubeconfig: PathBuf,
     path: std::ffi::OsString,
     shared: tokio::sync::OnceCell<String>,
+    witness: Witness,
 }
 
 impl World {
@@ -51,6 +52,7 @@ impl World {
         )?;
         let stage = Stage {
             client: cluster.client(),
+            witness: Witness::begin(&cluster.client()),
             kubeconfig: cluster.kubeconfig().to_owned(),
             path,
             shared: tokio::sync::OnceCell::new(),
@@ -65,6 +67,11 @@ impl World {
             Some(cluster) => cluster.stop(),
             None => Ok(()),
         }
+    }
+
+    /// Who looks on at all stories.
+    pub fn witness(&self) -> &Witness {
+        &self.0.witness
     }
 
     /// The administrator's client.
