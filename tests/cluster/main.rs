@@ -8,6 +8,7 @@ mod dump;
 mod instance;
 mod path;
 mod plugin;
+mod rights;
 mod service;
 mod stories;
 mod tour;
@@ -41,7 +42,8 @@ fn main() -> ExitCode {
         },
         trials,
     );
-    match stage.end() {
+    let whole = conclusion.num_filtered_out == 0 && !conclusion.has_failed();
+    match stage.end(whole) {
         Ok(()) => conclusion.exit_code(),
         Err(e) => {
             eprintln!("{e:?}");
@@ -84,11 +86,14 @@ impl Stage {
     }
 
     /// Ends the world, and tells what must not have been seen in it.
-    fn end(&self) -> anyhow::Result<()> {
+    fn end(&self, whole: bool) -> anyhow::Result<()> {
         let Some(Ok((runtime, world))) = self.world.get() else {
             return Ok(());
         };
-        let verdict = world.witness().verdict();
+        let mut verdict = world.witness().verdict();
+        if whole {
+            verdict = verdict.and(runtime.block_on(world.rights_are_used()));
+        }
         runtime
             .block_on(world.end())
             .context("the cluster did not end well")?;
