@@ -60,6 +60,20 @@ pub fn tools(options: &Options) -> Result<Tools> {
     tools::ensure(&upstreams)
 }
 
+/// Every kubelet watches files, and Linux lets a user do so 128 times in all by default: too few for a second cluster.
+/// The limit is only ever raised. Where that is not allowed, the kubelet that finds no room says so.
+fn make_room_for_watchers() {
+    const LIMIT: &str = "/proc/sys/fs/inotify/max_user_instances";
+    const ENOUGH: u32 = 2048;
+    let now = fs::read_to_string(LIMIT).ok();
+    let now = now.and_then(|text| text.trim().parse::<u32>().ok());
+    if now.is_some_and(|now| now < ENOUGH) && fs::write(LIMIT, ENOUGH.to_string()).is_err() {
+        eprintln!(
+            "If a kubelet has too many open files: sysctl -w fs.inotify.max_user_instances={ENOUGH}"
+        );
+    }
+}
+
 /// Starts a cluster. The caller holds its lock.
 pub async fn bring_up(place: &Place, options: &Options, tools: &Tools) -> Result<(State, Client)> {
     // Whatever an earlier run has left, however it ended.
@@ -67,6 +81,7 @@ pub async fn bring_up(place: &Place, options: &Options, tools: &Tools) -> Result
     if options.nodes > 0 {
         debian::ensure_node_programs()?;
         network::check()?;
+        make_room_for_watchers();
     }
     place.make()?;
     let logs = fs::read_dir(place.logs())?.flatten();
