@@ -1,9 +1,10 @@
 //! The registry: one line for each kind. Everything that is done for every kind iterates over it.
 
-use std::any::Any;
+use std::{any::Any, collections::BTreeSet};
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 use crate::{
     api,
@@ -25,6 +26,9 @@ pub enum Watch {
 
 /// How a kind is turned into a plan: only our own kinds are.
 pub type Planner = fn(&Kept, &Seen<'_>, Timestamp) -> Plan;
+
+/// How two objects of a kind are compared: only our own kinds are.
+pub type Changed = fn(&Body, &Body) -> Vec<String>;
 
 /// How a kind's CustomResourceDefinition is made: only our own kinds have one.
 pub type Definition = fn() -> Result<serde_json::Value, serde_json::Error>;
@@ -49,6 +53,8 @@ pub struct Entry {
     pub decode: fn(&str) -> Result<Body, serde_json::Error>,
     /// By which keys an object can be asked for, besides its name.
     pub keys: fn(&Body) -> Vec<String>,
+    /// Which fields of its spec differ between two of it, if it is ours.
+    pub changed: Option<Changed>,
     /// How it is planned, if it is ours.
     pub plan: Option<Planner>,
     /// How the API server gets to know it, if it is ours.
@@ -87,6 +93,24 @@ fn keys<K: Watched>(body: &Body) -> Vec<String> {
         .unwrap_or_default()
 }
 
+/// The top-level fields of the spec that differ.
+fn changed<K: Watched + Serialize>(old: &Body, new: &Body) -> Vec<String> {
+    let spec = |body: &Body| -> Map<String, Value> {
+        let any: &(dyn Any + Send + Sync) = body.as_ref();
+        let object = any.downcast_ref::<K>().map(serde_json::to_value);
+        match object.and_then(Result::ok).map(|mut o| o["spec"].take()) {
+            Some(Value::Object(spec)) => spec,
+            _ => Map::new(),
+        }
+    };
+    let (old, new) = (spec(old), spec(new));
+    let all: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    all.into_iter()
+        .filter(|key| old.get(*key) != new.get(*key))
+        .cloned()
+        .collect()
+}
+
 fn plan<K: Kind>(kept: &Kept, seen: &Seen<'_>, now: Timestamp) -> Plan {
     let any: &(dyn Any + Send + Sync) = kept.body.as_ref();
     any.downcast_ref::<K>()
@@ -112,13 +136,13 @@ macro_rules! registry {
             $(Entry {
                 of: Of::$our, group: api::GROUP, version: api::VERSION, kind: stringify!($our), plural: $our_plural,
                 namespaced: $our_scoped, watch: Watch::All,
-                decode: decode_ours::<api::$our>, keys: keys::<api::$our>, plan: Some(plan::<api::$our>),
+                decode: decode_ours::<api::$our>, keys: keys::<api::$our>, changed: Some(changed::<api::$our>), plan: Some(plan::<api::$our>),
                 definition: Some(api::definition::<api::$our>),
             },)*
             $(Entry {
                 of: Of::$their, group: $group, version: $version, kind: $kind, plural: $plural,
                 namespaced: $scoped, watch: Watch::$watch,
-                decode: decode::<facts::$fact>, keys: keys::<facts::$fact>, plan: None, definition: None,
+                decode: decode::<facts::$fact>, keys: keys::<facts::$fact>, changed: None, plan: None, definition: None,
             },)*
         ];
 

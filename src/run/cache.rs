@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
+    edits::Edit,
     stores::{Progress, Record, Stores},
     trouble::Cause,
     wire::Fresh,
@@ -242,6 +243,18 @@ impl Cache {
             kept.deleting = Some(now);
             record.kept = Arc::new(kept);
         }
+    }
+
+    /// Takes the changes of an object's spec that led up to this generation: they are told now.
+    pub fn told(&self, id: &Id, generation: i64) -> Vec<Edit> {
+        let mut stores = self.stores.write();
+        let Some(record) = stores.record_mut(id) else {
+            return Vec::new();
+        };
+        let edits = std::mem::take(&mut record.edits).into_iter();
+        let (told, later) = edits.partition(|edit| edit.generation <= generation);
+        record.edits = later;
+        told
     }
 
     /// The fields of this object are exactly ours: the text of the entry need not be kept.

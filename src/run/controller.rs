@@ -12,7 +12,7 @@ use super::{
     cache::Cache,
     client::Requests,
     crew::guard,
-    events, fields,
+    edits, events, fields,
     metrics::{self, Metrics},
     queue::{End, Queue},
     report,
@@ -305,7 +305,8 @@ impl Controller {
             Err(trouble) if trouble.cause == Cause::NotFound => return Ok(None),
             Err(trouble) => return Err(trouble),
         }
-        let news = report::news(&before, &status);
+        let mut news = edits::news(&self.cache.told(&me.id, me.generation), me, &before);
+        news.extend(report::news(&before, &status));
         if !news.is_empty() {
             events::tell(&self.client, &self.me, me, news).await;
         }

@@ -8,7 +8,7 @@ use kube::{Client, api::PostParams};
 use serde_json::json;
 use tracing::debug;
 
-use super::{client::within, report::News};
+use super::{client::within, edits, report::News};
 use crate::{api, plan::Kept};
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -25,11 +25,16 @@ pub async fn tell(client: &Client, me: &str, about: &Kept, news: Vec<News>) {
     for item in news {
         let now = Timestamp::now();
         let note: String = item.note.chars().take(1000).collect();
+        let mut metadata = json!({"name": format!("{}.{:x}", about.id.name, now.as_nanosecond()), "namespace": ns});
+        if let Some(by) = &item.by {
+            metadata["labels"] = json!({api::ACTOR: edits::as_label(by)});
+            metadata["annotations"] = json!({api::ACTOR: by});
+        }
         let event = json!({
-            "metadata": {"name": format!("{}.{:x}", about.id.name, now.as_nanosecond()), "namespace": ns},
+            "metadata": metadata,
             "eventTime": k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime(now),
             "reportingController": api::GROUP, "reportingInstance": me,
-            "action": "Reconcile", "reason": item.reason, "note": note,
+            "action": if item.by.is_some() { "Change" } else { "Reconcile" }, "reason": item.reason, "note": note,
             "type": if item.warning { "Warning" } else { "Normal" },
             "regarding": {
                 "apiVersion": entry.api_version(), "kind": entry.kind, "name": &*about.id.name,

@@ -129,6 +129,8 @@ pub struct News {
     pub reason: String,
     /// One sentence.
     pub note: String,
+    /// Who did it, where it is somebody's deed.
+    pub by: Option<String>,
 }
 
 /// What changed: one for each condition whose reason is another than before, none twice. An object that is seen for the first time
@@ -153,6 +155,7 @@ pub fn news(before: &Value, after: &Value) -> Vec<News> {
                 warning,
                 reason,
                 note,
+                by: None,
             });
         }
     }

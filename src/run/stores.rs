@@ -7,7 +7,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{trouble::Cause, wake::Readers, wire::Fresh};
+use super::{
+    edits::{self, Edit},
+    trouble::Cause,
+    wake::Readers,
+    wire::Fresh,
+};
 use crate::{
     kinds::{Entry, KINDS, Of, Watch},
     plan::{Id, Kept},
@@ -30,6 +35,8 @@ pub struct Record {
     pub sent: u64,
     /// When we last wrote its status.
     pub said: Option<Instant>,
+    /// The changes of its spec that are still to be told.
+    pub edits: Vec<Edit>,
 }
 
 /// How far a watch has come.
@@ -169,7 +176,11 @@ impl Stores {
             status: fresh.status,
             sent: 0,
             said: None,
+            edits: Vec::new(),
         };
+        if let Some(old) = &old {
+            new.edits = edits::noted(&old.edits, &old.kept, &new.kept);
+        }
         match &old {
             _ if trusted != 0 => new.trust(trusted),
             Some(old) => new.inherit(old),
