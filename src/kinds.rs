@@ -158,6 +158,7 @@ macro_rules! registry {
 registry! {
     ours {
         Instance: "instances", false;
+        ApplicationTemplate: "applicationtemplates", false;
         Application: "applications", true;
         Environment: "environments", true;
         Release: "releases", true;

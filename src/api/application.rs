@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    environment::CopyData,
     name::{Ref, SecretKeyRef},
     status::{Blocker, Condition},
 };
@@ -11,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an Application is declared to be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[kube(
     group = "roadstead.dev",
     version = "v1alpha1",
@@ -28,9 +29,22 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
     printcolumn(name = "Environments", type_ = "integer", json_path = ".status.environments"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    selectable = ".spec.suspended.reason",
+    selectable = ".spec.copyFrom.applicationRef.name",
+    selectable = ".spec.copyFrom.type",
+    selectable = ".spec.templateRef.name",
+    selectable = ".spec.archive.confirmName",
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 40")
-        .message("metadata.name must be a DNS label that starts with a letter, of at most 40 characters: lowercase letters, digits and hyphens")
+        .message("metadata.name must be a DNS label that starts with a letter, of at most 40 characters: lowercase letters, digits and hyphens"),
+    validation = Rule::new("!has(self.spec.archive) || self.spec.archive.confirmName == self.metadata.name")
+        .message("archive.confirmName must be the name of the Application, metadata.name: type it back to confirm that it and its Environments may be deleted"),
+    validation = Rule::new("!has(self.spec.copyFrom) || self.spec.copyFrom.applicationRef.name != self.metadata.name")
+        .message("copyFrom.applicationRef names the Application itself: name another one in the same namespace")
 )]
+#[x_kube(validation = Rule::new("has(self.templateRef) == has(oldSelf.templateRef) && (!has(self.templateRef) || self.templateRef == oldSelf.templateRef)").message("templateRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("has(self.copyFrom) == has(oldSelf.copyFrom) && (!has(self.copyFrom) || self.copyFrom == oldSelf.copyFrom)").message("copyFrom is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("!(has(self.templateRef) && has(self.copyFrom))").message("a copy starts as its source did: set templateRef or copyFrom, not both"))]
+#[x_kube(validation = Rule::new("!has(self.image) || !has(self.copyFrom) || self.copyFrom.type != 'Mirror'").message("a Mirror runs the image of its source and has none of its own: remove image, or make a Fork"))]
 #[serde(rename_all = "camelCase")]
 pub struct ApplicationSpec {
     /// Name that people read, up to 255 characters. Default: `metadata.name`.
@@ -65,13 +79,31 @@ pub struct ApplicationSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub variables: Vec<Variable>,
-    /// Words to find the Application by; at most 50.
+    /// Words to find the Application by, at most 50: `kubectl get rapp -l tag.roadstead.dev/django` finds what has the tag `django`. Letters, digits, `-`, `_` and `.`, up to 63 characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), inner(length(min = 1, max = 63)))]
+    #[schemars(
+        length(max = 50),
+        inner(
+            length(min = 1, max = 63),
+            regex(pattern = "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
+        )
+    )]
     pub tags: Vec<String>,
-    /// Set by the platform team: everything of it acts as if stopped, and nothing is released, until this is removed.
+    /// Template that gives what is left out here: release commands, tags, and Services that are made with the Application. It is taken once; what the template says later does not reach this Application, and a condition says so. Default: the template that the platform team has marked as default. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_ref: Option<Ref>,
+    /// Application to start as a copy of. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_from: Option<ApplicationCopy>,
+    /// Set by the platform team: everything of it acts as if stopped, and nothing is released, until this is removed. Who sets or removes it needs the verb `suspend` on applications.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<Suspension>,
+    /// Set by the platform team: what runs goes on, but nothing is released and this object is changed by nobody else, until this is removed. Whoever changes the Application then needs the verb `lock` on applications.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<Lock>,
+    /// Retire the Application: nothing of it runs, and after a while it is deleted with its Environments. Until then, removing this brings everything back. Services and their data stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Archive>,
 }
 
 /// Why nothing of an Application runs.
@@ -81,6 +113,58 @@ pub struct Suspension {
     /// Why, in a few words, for the people concerned.
     #[schemars(length(min = 1, max = 255))]
     pub reason: String,
+}
+
+/// Why an Application is not to be changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Lock {
+    /// Why, in a few words, for the people concerned.
+    #[schemars(length(min = 1, max = 255))]
+    pub reason: String,
+}
+
+/// How an Application is retired.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Archive {
+    /// The name of the Application, `metadata.name`, typed back to confirm.
+    #[schemars(length(min = 1, max = 40))]
+    pub confirm_name: String,
+    /// Skip the waiting time: it is deleted at once, and cannot be brought back. Take it out of Git in the same step, or Git brings it back. Default false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_immediately: Option<bool>,
+    /// How long it waits before it is deleted, such as `168h` or `30m`. Counted from when the Application was archived. Default `168h`, a week.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 2, max = 20),
+        regex(pattern = "^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$")
+    )]
+    pub keep_for: Option<String>,
+}
+
+/// What an Application starts as a copy of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.?data.orValue('None') == 'None'").message("copyFrom.data: only None is there yet; copies of data come with backups, so remove data and give the copy Services of its own"))]
+pub struct ApplicationCopy {
+    /// The Application, in the same namespace.
+    pub application_ref: Ref,
+    /// `Fork`: it starts with what its source says then, and goes its own way; `Mirror`: it runs the image of its source, also a later one, with variables and data of its own.
+    #[serde(rename = "type")]
+    pub type_: CopyType,
+    /// What becomes of the data: `None`, `Full` or `Masked`. Default `None`; the others are not there yet and are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<CopyData>,
+}
+
+/// What a copy has to do with its source later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CopyType {
+    /// Nothing.
+    Fork,
+    /// It runs the image of its source.
+    Mirror,
 }
 
 /// HTTP request that says when a new Web container has started.
@@ -212,20 +296,34 @@ pub struct ValueFrom {
     pub secret_key_ref: SecretKeyRef,
 }
 
-/// A reference to another Application, for copies.
-pub type ApplicationRef = Ref;
-
 /// What an Application is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplicationStatus {
-    /// One word for the table: `idle` (no Environment), `active` or `degraded`.
+    /// One word for the table: `idle` (no Environment), `active`, `degraded`, `suspended`, `archived` or `waiting` (for its template or source).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub state: Option<String>,
     /// How many Environments release it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environments: Option<i32>,
+    /// How many Environments it may have, by the plan of its Instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_limit: Option<i32>,
+    /// Branch that new Environments follow once there are builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub default_branch: Option<String>,
+    /// What it took from a template or another Application when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Started>,
+    /// How many Applications mirror it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirrors: Option<i32>,
+    /// When it is deleted with its Environments, in RFC 3339: it is archived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub deletion_at: Option<String>,
     /// Facts about the object; `Ready` sums them up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
@@ -237,4 +335,33 @@ pub struct ApplicationStatus {
     /// The generation that this status was decided for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+}
+
+/// What an Application took when it began. Its own values go before these.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Started {
+    /// The template that it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub template: Option<String>,
+    /// The Application that it was copied from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub copied_from: Option<String>,
+    /// How it was copied: `Fork` or `Mirror`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_type: Option<CopyType>,
+    /// The release commands in force, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 20)))]
+    pub release_commands: Vec<String>,
+    /// The Services that were made with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 63)))]
+    pub services: Vec<String>,
+    /// The tags in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(max = 63)))]
+    pub tags: Vec<String>,
 }

@@ -5,6 +5,7 @@
 //! always carry the same value.
 
 pub mod application;
+pub mod application_template;
 pub mod cronjob;
 mod definition;
 pub mod environment;
@@ -16,6 +17,7 @@ pub mod service_class;
 pub mod status;
 
 pub use application::Application;
+pub use application_template::ApplicationTemplate;
 pub use cronjob::Cronjob;
 pub use definition::definition;
 pub use environment::Environment;
@@ -42,8 +44,6 @@ pub const FINALIZER: &str = "roadstead.dev/finalizer";
 pub const OWNER: &str = "roadstead.dev/owner";
 /// Annotation on every applied child: the hash of what was applied.
 pub const APPLIED: &str = "roadstead.dev/applied";
-/// Annotation on every object of ours: who made it, as the API server knows them. By the part after `roadstead.dev/`; a policy writes it.
-pub const CREATED_BY: &str = "created-by";
 /// Annotation on every object of ours: who last changed its spec. By the part after `roadstead.dev/`; a policy writes it.
 pub const CHANGED_BY: &str = "changed-by";
 /// Label on an Event: who did what it tells, as far as a label can hold the name. The annotation of the same name holds all of it.

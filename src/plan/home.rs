@@ -35,6 +35,19 @@ impl Home {
         matches!(self, Self::In(i) if i.spec.state == Some(InstanceState::Suspended))
     }
 
+    /// Whether nothing that is declared may change.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self, Self::In(i) if i.spec.state == Some(InstanceState::Frozen))
+    }
+
+    /// How many Environments one Application may have.
+    pub fn environment_limit(&self) -> usize {
+        match self.plan() {
+            InstancePlan::Free => 10,
+            InstancePlan::Paid => 100,
+        }
+    }
+
     /// How much may be asked for.
     pub fn plan(&self) -> InstancePlan {
         match self {

@@ -11,6 +11,7 @@ pub mod seen;
 pub mod verdict;
 
 mod application;
+mod application_template;
 mod cronjob;
 mod environment;
 mod instance;

@@ -145,6 +145,14 @@ impl<K: Watched> Found<K> {
     pub fn name(&self) -> &str {
         &self.kept.id.name
     }
+
+    /// The same object with another body: with what counts for it besides what it says itself.
+    pub fn with(&self, body: K) -> Self {
+        Self {
+            kept: self.kept.clone(),
+            body: Arc::new(body),
+        }
+    }
 }
 
 impl<K> Deref for Found<K> {

@@ -4,6 +4,7 @@
 //! `KUBECONFIG=… cargo test` uses that cluster. `KEEP=1` keeps what a story made. A failed story prints what stood there.
 
 mod admit;
+mod application;
 mod dump;
 mod instance;
 mod path;

@@ -46,6 +46,23 @@ stories! {
         the_first_instance_is_there_once,
         a_lost_namespace_is_reported_and_made_again,
         neither_a_second_apply_nor_a_restart_changes_anything;
+    application:
+        the_platform_team_suspends_an_application_and_lifts_it,
+        a_locked_application_takes_no_change_until_it_is_unlocked,
+        the_storage_of_an_instance_is_limited_by_its_quota,
+        an_application_has_room_for_as_many_environments_as_its_plan_allows,
+        applications_are_found_by_tag_and_by_a_part_of_their_name,
+        a_name_is_taken_once_in_an_instance_and_rights_can_be_asked_for,
+        each_change_is_told_with_who_made_it,
+        who_made_a_change_cannot_be_forged,
+        a_template_gives_what_an_application_leaves_out,
+        what_a_template_gave_is_the_teams,
+        templates_are_read_by_all_and_changed_by_the_platform_team,
+        the_default_template_counts_for_new_applications,
+        a_fork_goes_its_own_way_and_a_mirror_follows_its_source,
+        mirrors_are_counted_and_copies_can_be_listed,
+        an_archived_application_comes_back_or_goes_when_its_time_is_over,
+        an_application_can_be_retired_at_once_and_holds_nothing_up;
     service:
         a_database_comes_up_by_itself,
         a_stopped_database_keeps_its_data_and_its_address,

@@ -22,6 +22,7 @@ use serde_json::json;
 
 use super::{
     Found, Kept, Kind, Plan, Seen, Watched,
+    application::{Standstill, standstill},
     build::snapshot::{Record, Snapshot, serving},
     facts,
     home::Home,
@@ -97,7 +98,7 @@ enum State {
 enum Halt {
     Itself,
     Environment,
-    Application(String),
+    Application(String, Standstill),
     Instance,
 }
 
@@ -147,8 +148,8 @@ fn halt(scene: &Scene<'_>, home: &Home, environment: &Environment) -> Option<Hal
     }
     let application = &environment.spec.application_ref.name;
     let found = scene.seen.get::<Application>(application);
-    if found.is_some_and(|found| found.spec.suspended.is_some()) {
-        return Some(Halt::Application(application.clone()));
+    if let Some(why) = found.and_then(|found| standstill(&found)) {
+        return Some(Halt::Application(application.clone(), why));
     }
     let stopped = environment.spec.state == Some(EnvironmentState::Stopped);
     stopped.then_some(Halt::Environment)
@@ -290,11 +291,11 @@ fn halted(scene: &Scene<'_>, halt: &Halt) -> Verdict {
             format!("It is not run while Environment {environment} is stopped."),
             format!("Set spec.state of Environment {environment} to Running."),
         ),
-        Halt::Application(name) => (
-            "ApplicationSuspended",
-            format!("ApplicationSuspended/{name}"),
-            format!("It is not run while Application {name} is suspended."),
-            format!("Ask the platform team to lift the suspension of Application {name}."),
+        Halt::Application(name, why) => (
+            why.reason,
+            format!("{}/{name}", why.reason),
+            format!("It is not run: Application {name} {}", why.what),
+            why.fix.clone(),
         ),
         Halt::Instance => (
             "InstanceSuspended",

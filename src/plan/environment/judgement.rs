@@ -122,9 +122,9 @@ impl Life {
                 "No change waits for a Release.",
             ),
         };
-        if let Some(Halt::Application(reason)) = &self.halt {
-            let message = format!("The Application is suspended: {reason}");
-            verdict = verdict.with("Suspended", "True", "ApplicationSuspended", message);
+        if let Some(Halt::Application(why)) = &self.halt {
+            let message = format!("The Application {}", why.what);
+            verdict = verdict.with(why.condition, "True", why.reason, message);
         }
         for (type_, reason, names) in self.oddities(scene) {
             let message = format!("{reason}: {}.", names.join(", "));
@@ -242,10 +242,10 @@ fn halted(scene: &Scene<'_>, halt: &Halt) -> Verdict {
             "Nothing of it runs: its Instance is suspended.".to_owned(),
             Some("Set spec.state of the Instance to Active."),
         ),
-        Halt::Application(reason) => (
-            "ApplicationSuspended",
-            format!("Nothing of it runs: its Application is suspended: {reason}"),
-            Some("Ask the platform team to remove spec.suspended of the Application."),
+        Halt::Application(why) => (
+            why.reason,
+            format!("Nothing of it runs: its Application {}", why.what),
+            Some(why.fix.as_str()),
         ),
     };
     let runs = scene.pods.iter().any(|pod| {

@@ -36,6 +36,7 @@ use self::{
 };
 use super::{
     Found, Kept, Kind, Plan, Seen, Step, Watched,
+    application::{Standstill, standstill},
     build::snapshot::{Phase, Record, Snapshot},
     facts,
     home::Home,
@@ -44,7 +45,6 @@ use crate::{
     api::{
         Environment, Release,
         environment::{EnvironmentState, ReleasePolicy},
-        instance::InstancePlan,
     },
     kinds::Of,
 };
@@ -135,8 +135,8 @@ enum Halt {
     Stopped,
     /// Its Instance is suspended.
     Instance,
-    /// Its Application is suspended, and why.
-    Application(String),
+    /// Its Application is suspended or archived.
+    Application(Standstill),
 }
 
 /// How an Environment that has a home lives.
@@ -178,7 +178,8 @@ fn observe(scene: &Scene<'_>) -> State {
         return State::Homeless;
     }
     let mut today = Today::of(scene);
-    today.problems.extend(place(scene));
+    let place = place(scene, &today);
+    today.problems.extend(place);
     let halt = halt(scene, &today);
     let history = History::of(scene);
     for name in &history.taken {
@@ -229,16 +230,15 @@ fn halt(scene: &Scene<'_>, today: &Today) -> Option<Halt> {
     if scene.home.is_suspended() {
         return Some(Halt::Instance);
     }
-    let suspended = today.application.as_ref()?.spec.suspended.as_ref();
-    if let Some(suspended) = suspended {
-        return Some(Halt::Application(suspended.reason.clone()));
+    if let Some(standstill) = standstill(today.application.as_ref()?) {
+        return Some(Halt::Application(standstill));
     }
     let state = scene.environment.spec.state.unwrap_or_default();
     (state == EnvironmentState::Stopped).then_some(Halt::Stopped)
 }
 
 /// What of its place in the Application and in the Instance is not its own.
-fn place(scene: &Scene<'_>) -> Vec<Trouble> {
+fn place(scene: &Scene<'_>, today: &Today) -> Vec<Trouble> {
     let application = &scene.environment.spec.application_ref.name;
     let before = |other: &Found<Environment>| {
         let mine = (scene.me.created, &*scene.me.id.name);
@@ -257,10 +257,7 @@ fn place(scene: &Scene<'_>) -> Vec<Trouble> {
         );
         out.push(Trouble::new("SlugTaken", slug, fix));
     }
-    let limit = match scene.home.plan() {
-        InstancePlan::Free => 10,
-        InstancePlan::Paid => 100,
-    };
+    let limit = scene.home.environment_limit();
     let all = scene
         .seen
         .by_key::<Environment>(&format!("application/{application}"));
@@ -270,9 +267,7 @@ fn place(scene: &Scene<'_>) -> Vec<Trouble> {
         );
         out.push(Trouble::new("EnvironmentLimit", application, fix));
     }
-    let containers = scene.seen.get::<crate::api::Application>(application);
-    let containers = containers.iter().flat_map(|a| &a.spec.containers);
-    for container in containers {
+    for container in &today.configuration.containers {
         out.extend(workload::taken(scene, &container.name));
     }
     out

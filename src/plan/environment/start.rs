@@ -14,6 +14,7 @@ use crate::{
     },
     plan::{
         Fill, Part, Step,
+        application::lock,
         build::{
             snapshot::{Phase, Record, Snapshot},
             variables::{Content, From, Origin},
@@ -34,8 +35,12 @@ pub enum Start {
 /// What becomes of the Release that is next.
 pub fn start(scene: &Scene<'_>, today: &Today, history: &History, next: &Attempt) -> Start {
     let asked = next.release.as_ref().map(|release| &release.spec);
-    if today.application.is_none() {
+    let Some(application) = &today.application else {
         return Start::Wait(today.problems.clone());
+    };
+    if let Some(fix) = lock(application) {
+        let locked = Trouble::new("ApplicationLocked", application.name(), fix);
+        return Start::Wait(vec![locked]);
     }
     let provision = asked
         .and_then(|spec| spec.provision_services)

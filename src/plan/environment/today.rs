@@ -11,6 +11,7 @@ use crate::{
     api::{Application, environment::Autoscaling},
     plan::{
         Found,
+        application::{self, Lack},
         build::{
             configuration::Configuration,
             variables::{Content, Origin, Resolved, Said, effective, resolve},
@@ -53,8 +54,9 @@ impl Today {
     /// What is declared for this Environment today.
     pub fn of(scene: &Scene<'_>) -> Self {
         let reference = &scene.environment.spec.application_ref.name;
-        let Some(application) = scene.seen.get::<Application>(reference) else {
-            return Self::without_application(reference);
+        let application = match application::whole(scene.seen, reference) {
+            Ok(application) => application,
+            Err(lack) => return Self::without_application(&lack),
         };
         let configuration = Configuration::today(&application, scene.environment);
         let attached = services::attached(scene);
@@ -76,15 +78,14 @@ impl Today {
         today
     }
 
-    fn without_application(name: &str) -> Self {
-        let fix = format!("Create Application {name}, or delete this Environment.");
+    fn without_application(lack: &Lack) -> Self {
         Self {
             application: None,
             configuration: Configuration::default(),
             hash: String::new(),
             attached: Vec::new(),
             secrets: BTreeMap::new(),
-            problems: vec![Trouble::new("ApplicationMissing", name, fix)],
+            problems: vec![Trouble::new(lack.reason, &lack.object, &*lack.fix)],
             waits: Vec::new(),
         }
     }

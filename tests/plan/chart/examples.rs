@@ -50,6 +50,7 @@ fn every_example_is_of_our_types_and_has_no_field_that_they_do_not_know() {
             }
             let through = match object["kind"].as_str() {
                 Some("Instance") => through::<api::Instance>(&object),
+                Some("ApplicationTemplate") => through::<api::ApplicationTemplate>(&object),
                 Some("Application") => through::<api::Application>(&object),
                 Some("Environment") => through::<api::Environment>(&object),
                 Some("Release") => through::<api::Release>(&object),

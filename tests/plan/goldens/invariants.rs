@@ -224,6 +224,10 @@ fn restless(case: &Case, plan: &Plan) -> Vec<String> {
     let (mut world, mut plan) = (case.world.clone(), plan.clone());
     for pass in 1..=case.passes {
         world = world::after(&world, object(case), &plan);
+        let is_me = |object: &Value| case::id(object).is_ok_and(|id| id == case.id);
+        if !world.iter().any(is_me) {
+            return Vec::new();
+        }
         let next = world::plan(&world, &case.id, case.now);
         let applied = |plan: &Plan| -> Vec<Value> {
             let applies = plan
