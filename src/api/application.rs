@@ -101,7 +101,7 @@ pub struct ApplicationSpec {
     /// Set by the platform team: what runs goes on, but nothing is released and this object is changed by nobody else, until this is removed. Whoever changes the Application then needs the verb `lock` on applications.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked: Option<Lock>,
-    /// Retire the Application: nothing of it runs, and after a while it is deleted with its Environments. Until then, removing this brings everything back. Services and their data stay.
+    /// Retire the Application: nothing of it runs, and after a while it is deleted with its Environments and their Cronjobs. Until then, removing this brings everything back. Services and their data stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<Archive>,
 }

@@ -44,6 +44,8 @@ pub const FINALIZER: &str = "roadstead.dev/finalizer";
 pub const OWNER: &str = "roadstead.dev/owner";
 /// Annotation on every applied child: the hash of what was applied.
 pub const APPLIED: &str = "roadstead.dev/applied";
+/// Annotation on every object of ours: who made it, as the API server knows them. By the part after `roadstead.dev/`; a policy writes it.
+pub const CREATED_BY: &str = "created-by";
 /// Annotation on every object of ours: who last changed its spec. By the part after `roadstead.dev/`; a policy writes it.
 pub const CHANGED_BY: &str = "changed-by";
 /// Label on an Event: who did what it tells, as far as a label can hold the name. The annotation of the same name holds all of it.

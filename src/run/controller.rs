@@ -305,7 +305,7 @@ impl Controller {
             Err(trouble) if trouble.cause == Cause::NotFound => return Ok(None),
             Err(trouble) => return Err(trouble),
         }
-        let mut news = edits::news(&self.cache.told(&me.id, me.generation), me, &before);
+        let mut news = edits::news(&self.cache.told(&me.id, me.generation));
         news.extend(report::news(&before, &status));
         if !news.is_empty() {
             events::tell(&self.client, &self.me, me, news).await;

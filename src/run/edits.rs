@@ -1,14 +1,11 @@
 //! Who changed what: noted as the watch tells of it, and told as Events once it has been acted on.
 //!
 //! The API server knows the generation and, through a policy of the chart, by whom; what differs is seen by comparing with what was
-//! kept. A change that happened while nobody watched is told without its fields.
+//! kept. A change that happened while nobody watched is told without its fields; of a new object, its annotation tells who made it.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use serde_json::Value;
-
-use super::report::News;
-use crate::{api, plan::Kept};
+use super::{report::News, stores::Record, wire::Fresh};
 
 /// So many changes by different people are remembered between two looks at an object.
 const MOST: usize = 16;
@@ -25,46 +22,39 @@ pub struct Edit {
 }
 
 /// The changes that are to be told after this one was seen.
-pub fn noted(before: &[Edit], old: &Kept, new: &Kept) -> Vec<Edit> {
-    if old.uid != new.uid {
-        return Vec::new();
-    }
-    let mut edits = before.to_vec();
-    let Some(changed) = new.id.of.entry().changed else {
+pub fn noted(old: Option<&Record>, new: &Fresh) -> Vec<Edit> {
+    let edit = |fields| Edit {
+        by: new.by.clone(),
+        fields,
+        generation: new.kept.generation,
+    };
+    let Some(old) = old.filter(|old| old.kept.uid == new.kept.uid) else {
+        let unseen = new.behind.then(|| edit(BTreeSet::new()));
+        return unseen.into_iter().collect();
+    };
+    let mut edits = old.edits.clone();
+    let Some(changed) = new.kept.id.of.entry().changed else {
         return edits;
     };
-    if new.generation <= old.generation {
+    if new.kept.generation <= old.kept.generation {
         return edits;
     }
-    let by = new.annotation(api::CHANGED_BY).map(Arc::from);
-    let fields = changed(&old.body, &new.body).into_iter();
+    let fields = changed(&old.kept.body, &new.kept.body).into_iter();
     match edits.last_mut() {
-        Some(last) if last.by == by => {
+        Some(last) if last.by == new.by => {
             last.fields.extend(fields);
-            last.generation = new.generation;
+            last.generation = new.kept.generation;
         }
-        _ => edits.push(Edit {
-            by,
-            fields: fields.collect(),
-            generation: new.generation,
-        }),
+        _ => edits.push(edit(fields.collect())),
     }
     let excess = edits.len().saturating_sub(MOST);
     edits.drain(..excess);
     edits
 }
 
-/// What is told of them, now that this generation has been acted on. A new object tells by its annotation who made it.
-pub fn news(edits: &[Edit], me: &Kept, before: &Value) -> Vec<News> {
-    let acted_on = before["observedGeneration"].as_i64();
-    let unseen = acted_on.is_some_and(|known| known < me.generation) && edits.is_empty();
-    let by = || me.annotation(api::CHANGED_BY).map(Arc::from);
-    let unseen = unseen.then(|| Edit {
-        by: by(),
-        fields: BTreeSet::new(),
-        generation: me.generation,
-    });
-    edits.iter().chain(&unseen).map(told).collect()
+/// What is told of them, now that they have been acted on.
+pub fn news(edits: &[Edit]) -> Vec<News> {
+    edits.iter().map(told).collect()
 }
 
 fn told(edit: &Edit) -> News {
@@ -100,51 +90,74 @@ pub fn as_label(user: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::{kinds::Of, run::wire::Wire};
 
-    fn seen(generation: i64, by: &str, spec: &Value) -> Kept {
-        let object = json!({
+    /// An Application of this generation, changed by somebody, with a status about this one.
+    fn seen(generation: i64, by: &str, spec: &Value, told: Option<i64>) -> Fresh {
+        let mut object = json!({
             "apiVersion": "roadstead.dev/v1alpha1", "kind": "Application", "spec": spec,
             "metadata": {"name": "shop", "namespace": "instance-acme", "uid": "u", "resourceVersion": "1",
                 "generation": generation, "annotations": {"roadstead.dev/changed-by": by}},
         });
+        if let Some(told) = told {
+            object["status"] = json!({"observedGeneration": told});
+        }
         let wire: Wire = serde_json::from_value(object).unwrap();
-        wire.keep(Of::Application.entry()).unwrap().kept
+        wire.keep(Of::Application.entry()).unwrap()
+    }
+
+    fn kept(fresh: Fresh, edits: Vec<Edit>) -> Record {
+        Record {
+            kept: Arc::new(fresh.kept),
+            fields: 0,
+            replicas: false,
+            trusted: 0,
+            status: None,
+            sent: 0,
+            said: None,
+            edits,
+        }
+    }
+
+    fn notes(edits: &[Edit]) -> Vec<String> {
+        news(edits).into_iter().map(|news| news.note).collect()
     }
 
     /// proves: DV-089, DV-090
     #[test]
     fn each_person_s_changes_are_told_with_the_fields_that_differ() {
-        let one = seen(1, "alice", &json!({"image": "a"}));
-        let two = seen(2, "alice", &json!({"image": "b"}));
-        let three = seen(3, "alice", &json!({"image": "b", "port": 80}));
-        let four = seen(4, "bob@acme.com", &json!({"image": "c", "port": 80}));
-        let edits = noted(&[], &one, &two);
-        let edits = noted(&edits, &two, &three);
-        let edits = noted(&edits, &three, &four);
-        let news = news(&edits, &four, &json!({"observedGeneration": 1}));
-        let notes: Vec<&str> = news.iter().map(|n| n.note.as_str()).collect();
+        let mut record = kept(
+            seen(1, "alice", &json!({"image": "a"}), Some(1)),
+            Vec::new(),
+        );
+        for (generation, by, spec) in [
+            (2, "alice", json!({"image": "b"})),
+            (3, "alice", json!({"image": "b", "port": 80})),
+            (4, "bob@acme.com", json!({"image": "c", "port": 80})),
+            (4, "bob@acme.com", json!({"image": "c", "port": 80})),
+        ] {
+            let fresh = seen(generation, by, &spec, Some(1));
+            let edits = noted(Some(&record), &fresh);
+            record = kept(fresh, edits);
+        }
         assert_eq!(
-            notes,
+            notes(&record.edits),
             [
                 "alice changed spec.image and spec.port.",
                 "bob@acme.com changed spec.image."
             ]
         );
-        assert_eq!(noted(&edits, &four, &four), edits);
     }
 
     #[test]
     fn a_change_that_nobody_watched_is_told_without_its_fields_and_a_new_object_not_at_all() {
-        let two = seen(2, "alice", &json!({}));
-        let told = news(&[], &two, &json!({"observedGeneration": 1}));
-        assert_eq!(told[0].note, "alice changed the spec.");
-        assert_eq!(told[0].by.as_deref(), Some("alice"));
-        assert!(news(&[], &two, &json!({"observedGeneration": 2})).is_empty());
-        assert!(news(&[], &two, &json!({})).is_empty());
+        let unseen = noted(None, &seen(2, "alice", &json!({}), Some(1)));
+        assert_eq!(notes(&unseen), ["alice changed the spec."]);
+        assert!(noted(None, &seen(2, "alice", &json!({}), Some(2))).is_empty());
+        assert!(noted(None, &seen(1, "alice", &json!({}), None)).is_empty());
     }
 
     #[test]

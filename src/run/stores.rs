@@ -168,6 +168,7 @@ impl Stores {
         if old.as_ref().is_some_and(|o| o.kept.rv >= fresh.kept.rv) {
             return;
         }
+        let edits = edits::noted(old.as_ref(), &fresh);
         let mut new = Record {
             kept: Arc::new(fresh.kept),
             fields: fresh.fields,
@@ -176,11 +177,8 @@ impl Stores {
             status: fresh.status,
             sent: 0,
             said: None,
-            edits: Vec::new(),
+            edits,
         };
-        if let Some(old) = &old {
-            new.edits = edits::noted(&old.edits, &old.kept, &new.kept);
-        }
         match &old {
             _ if trusted != 0 => new.trust(trusted),
             Some(old) => new.inherit(old),

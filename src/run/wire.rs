@@ -39,6 +39,10 @@ pub struct Fresh {
     pub replicas: bool,
     /// Its status as text: of our own kinds only.
     pub status: Option<Arc<str>>,
+    /// Who last changed its spec: of our own kinds only.
+    pub by: Option<Arc<str>>,
+    /// Whether its status is about an older generation.
+    pub behind: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -48,6 +52,12 @@ struct Brief<'a> {
     metadata: Meta<'a>,
     #[serde(borrow)]
     status: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Told {
+    observed_generation: Option<i64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -191,6 +201,12 @@ impl Wire {
         let ours = metadata.ours();
         let mut annotations = metadata.annotations;
         let applied = annotations.remove("applied");
+        // Who made it is for people; who changed it is read once, when it comes.
+        annotations.remove(api::CREATED_BY);
+        let by = annotations.remove(api::CHANGED_BY);
+        let status = status.filter(|_| entry.plan.is_some());
+        let told = status.and_then(|s| serde_json::from_str::<Told>(s.get()).ok());
+        let known = told.and_then(|told| told.observed_generation);
         let kept = Kept {
             id: Id::new(
                 entry.of,
@@ -221,9 +237,9 @@ impl Wire {
         Ok(Fresh {
             fields: ours.map_or(0, |o| xxh3_64(o.as_bytes())),
             replicas: ours.is_some_and(fields::owns_replicas),
-            status: status
-                .filter(|_| entry.plan.is_some())
-                .map(|s| s.get().into()),
+            status: status.map(|s| s.get().into()),
+            by: by.map(Into::into),
+            behind: known.is_some_and(|known| known < metadata.generation),
             kept,
         })
     }

@@ -84,6 +84,26 @@ fn every_switch_of_the_chart_renders() {
 }
 
 #[test]
+fn where_the_api_server_cannot_say_who_changed_what_nobody_may_claim_it() {
+    let kinds_of = |version: &str| -> Vec<(String, String)> {
+        let version = format!("--kube-version={version}");
+        let rendered = helm::run(&["template", "charts/roadstead", &version]);
+        let all: Vec<Value> = serde_saphyr::from_multiple(&rendered).expect("it is YAML");
+        let word = |o: &Value, path| o.pointer(path).and_then(Value::as_str).map(str::to_owned);
+        all.iter()
+            .filter_map(|o| Some((word(o, "/kind")?, word(o, "/metadata/name")?)))
+            .collect()
+    };
+    let policy = |kind: &str, name: &str| (kind.to_owned(), name.to_owned());
+    let recorded = policy("MutatingAdmissionPolicy", "roadstead-actor");
+    let refused = policy("ValidatingAdmissionPolicy", "roadstead-actor");
+    let (newer, older) = (kinds_of("1.36.0"), kinds_of("1.35.4"));
+    assert!(newer.contains(&recorded) && !newer.contains(&refused));
+    assert!(older.contains(&refused) && !older.contains(&recorded));
+    assert!(older.iter().all(|(kind, _)| !kind.starts_with("Mutating")));
+}
+
+#[test]
 fn the_chart_passes_its_own_lint() {
     helm::run(&["lint", "--strict", "charts/roadstead"]);
 }

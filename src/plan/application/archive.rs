@@ -1,4 +1,4 @@
-//! How an Application is retired: it stands still for a while, and is then deleted with its Environments.
+//! How an Application is retired: it stands still for a while, and is then deleted with its Environments and their Cronjobs.
 //!
 //! Since when is an annotation of the Application, for a status can be lost. A restored cluster begins to count anew, which is the
 //! safe side. Nothing is held up by it: no finalizer, no guard.
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::Scene;
 use crate::{
-    api::{self, application::Archive},
-    plan::{Edit, Gone, Kept, Step},
+    api::{self, Cronjob, Environment, Release, application::Archive},
+    plan::{Edit, Found, Gone, Kept, Step},
 };
 
 /// Annotation on an Application: since when it is archived. By the part after `roadstead.dev/`.
@@ -74,9 +74,22 @@ pub fn steps(scene: &Scene<'_>) -> Vec<Step> {
         Retirement::Over if scene.environments.is_empty() => vec![gone(scene.me)],
         Retirement::Over => {
             let environments = scene.environments.iter();
-            environments.map(|one| gone(&one.kept)).collect()
+            environments
+                .flat_map(|one| with_its_own(scene, one))
+                .collect()
         }
     }
+}
+
+/// An Environment goes after its Cronjobs, and after the Releases that people made of it: neither goes with it by itself.
+fn with_its_own(scene: &Scene<'_>, environment: &Found<Environment>) -> Vec<Step> {
+    let key = format!("environment/{}", environment.name());
+    let cronjobs = scene.seen.by_key::<Cronjob>(&key).into_iter();
+    let releases = scene.seen.by_key::<Release>(&key).into_iter();
+    let by_hand = releases.filter(|release| release.kept.owner.is_none());
+    let own = cronjobs.map(|c| c.kept).chain(by_hand.map(|r| r.kept));
+    let all = own.chain([environment.kept.clone()]);
+    all.map(|kept| gone(&kept)).collect()
 }
 
 /// Why it is not deleted though its time is over: what is in the way, and what to do.

@@ -20,10 +20,11 @@ pub async fn an_archived_application_comes_back_or_goes_when_its_time_is_over(
     world: World,
 ) -> Result<()> {
     let ns = world.instance("retired").await?;
-    let service = "---\napiVersion: roadstead.dev/v1alpha1\nkind: Service\nmetadata: {name: toy-cache}\nspec: {classRef: {name: redis}, storage: {size: 1Gi}}\n";
+    let beside = "---\napiVersion: roadstead.dev/v1alpha1\nkind: Service\nmetadata: {name: toy-cache}\nspec: {classRef: {name: redis}, storage: {size: 1Gi}}\n\
+        ---\napiVersion: roadstead.dev/v1alpha1\nkind: Cronjob\nmetadata: {name: nightly}\nspec: {environmentRef: {name: toy-live}, command: [x], frequency: Daily, time: \"02:30\"}\n";
     let attached = live("toy", "  services: [{name: toy-cache, prefix: DEFAULT}]");
     world
-        .apply_in(&ns, &format!("{}{attached}{service}", toy("toy", "")))
+        .apply_in(&ns, &format!("{}{attached}{beside}", toy("toy", "")))
         .await?;
     world.condition("renv/toy-live", &ns, "Ready").await?;
     let claims = format!("get pvc -n {ns} -o name");
@@ -65,6 +66,7 @@ pub async fn an_archived_application_comes_back_or_goes_when_its_time_is_over(
         .ok("archive again")?;
     until_gone(&world, "renv/toy-live", &ns).await?;
     until_gone(&world, "rapp/toy", &ns).await?;
+    ensure!(world.get("acj/nightly", &ns).await?.is_none());
     let pods = format!("wait deploy,rel --all -n {ns} --for=delete --timeout=120s");
     world.kubectl(&pods).await?;
     ensure!(world.get("msvc/toy-cache", &ns).await?.is_some());
