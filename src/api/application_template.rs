@@ -50,7 +50,7 @@ pub struct ApplicationTemplateSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub release_commands: Vec<ReleaseCommand>,
-    /// Services that are made with the Application, once; from then on they are the team's.
+    /// Services that are made with the Application, once; from then on they are the team's. One of the same name that stands already is left as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub services: Vec<TemplateService>,

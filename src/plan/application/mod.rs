@@ -139,7 +139,9 @@ impl Scene<'_> {
         }
         let mut steps = match &self.beginning {
             Beginning::Taken(_) => vec![start::kept(self.me)],
-            Beginning::Due(start) if !matches!(state, State::Homeless) => start.steps(self.me),
+            Beginning::Due(start) if !matches!(state, State::Homeless) => {
+                start.steps(self.seen, self.me)
+            }
             _ => Vec::new(),
         };
         if !matches!(state, State::Homeless) {

@@ -109,7 +109,7 @@ pub fn beginning(seen: &Seen<'_>, me: &Kept, spec: &ApplicationSpec) -> Beginnin
         (Some(copy), _) => copied(seen, copy),
         (None, Some(template)) => named(seen, me, &template.name),
         (None, None) => match usual(seen, me) {
-            Some(template) => from_template(seen, me, &template),
+            Some(template) => from_template(me, &template),
             None => return Beginning::Own,
         },
     };
@@ -189,7 +189,7 @@ fn copied(seen: &Seen<'_>, copy: &ApplicationCopy) -> Result<Start, Lack> {
 
 fn named(seen: &Seen<'_>, me: &Kept, name: &str) -> Result<Start, Lack> {
     match seen.get::<ApplicationTemplate>(name) {
-        Some(template) => from_template(seen, me, &template),
+        Some(template) => from_template(me, &template),
         None => {
             let fix = format!(
                 "templateRef names ApplicationTemplate {name}, which is not there: choose one of kubectl get rtpl, or ask the platform team for it."
@@ -208,11 +208,7 @@ fn usual(seen: &Seen<'_>, me: &Kept) -> Option<Found<ApplicationTemplate>> {
     older.max_by_key(|t| (t.kept.created, t.name().to_owned()))
 }
 
-fn from_template(
-    seen: &Seen<'_>,
-    me: &Kept,
-    template: &Found<ApplicationTemplate>,
-) -> Result<Start, Lack> {
+fn from_template(me: &Kept, template: &Found<ApplicationTemplate>) -> Result<Start, Lack> {
     for service in &template.spec.services {
         let name = service_of(&me.id.name, service);
         if name.len() > LONGEST {
@@ -221,14 +217,6 @@ fn from_template(
                 template.name()
             );
             return Err(Lack::new("NameTooLong", &name, fix));
-        }
-        let stands = seen.get::<Service>(&name);
-        if stands.is_some_and(|s| s.kept.owner.as_deref() != Some(&*me.uid)) {
-            let fix = format!(
-                "Template {} makes the Service {name}, and another of this name stands already: rename one of them.",
-                template.name()
-            );
-            return Err(Lack::new("NameTaken", &name, fix));
         }
     }
     let said = &template.spec;
@@ -291,9 +279,15 @@ impl Start {
         now.or_else(|| self.spec.image.clone())
     }
 
-    /// What is made when it is taken: the Services, and last the Secret that says that they were made.
-    pub fn steps(&self, me: &Kept) -> Vec<Step> {
-        let services = self.services.iter().map(|service| {
+    /// What is made when it is taken: the Services, and last the Secret that says that they were made. A Service of that name that stands
+    /// already, perhaps since an Application of this name went, is left as it is.
+    pub fn steps(&self, seen: &Seen<'_>, me: &Kept) -> Vec<Step> {
+        let stands = |service: &&TemplateService| {
+            let name = service_of(&me.id.name, service);
+            seen.get::<Service>(&name).is_some()
+        };
+        let missing = self.services.iter().filter(|s| !stands(s));
+        let services = missing.map(|service| {
             let spec = json!({
                 "classRef": service.class_ref, "tier": service.tier, "storage": service.storage,
             });
