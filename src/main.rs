@@ -1,6 +1,6 @@
 //! The operator: what runs in the cluster.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use http::Uri;
@@ -28,6 +28,14 @@ enum Command {
         /// Such as http://roadstead.roadstead-system.svc:8080/readyz
         address: Uri,
     },
+    /// Wait until these addresses take connections; release commands begin after it.
+    Reach {
+        /// Such as shop-db.instance-acme.svc:5432
+        addresses: Vec<String>,
+        /// How many seconds to wait for them before going on all the same.
+        #[arg(long, default_value_t = 30)]
+        patience: u64,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -41,6 +49,9 @@ struct Run {
     /// Service account that the operator runs as.
     #[arg(long, env = "POD_SERVICE_ACCOUNT", default_value = "roadstead")]
     service_account: String,
+    /// Image of this program: in an Instance it waits for Services before a release command begins. Without it, nothing waits.
+    #[arg(long, env = "ROADSTEAD_IMAGE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    image: Option<String>,
     /// Name of this process on the Lease and in Events; made up when it is not given.
     #[arg(long, env = "POD_NAME")]
     identity: Option<String>,
@@ -63,6 +74,10 @@ fn main() -> ExitCode {
     let run = match cli.command {
         Some(Command::Run(run)) => run,
         Some(Command::Probe { address }) => return probe(address),
+        Some(Command::Reach {
+            addresses,
+            patience,
+        }) => return reach(&addresses, Duration::from_secs(patience)),
         None => cli.run,
     };
     // kube's watcher warns of what our watches say themselves.
@@ -113,6 +128,22 @@ fn probe(address: Uri) -> ExitCode {
     }
 }
 
+/// Never fails: what cannot be reached in time, the program that needs it says better.
+fn reach(addresses: &[String], patience: Duration) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            for address in runtime.block_on(run::reach::unreached(addresses, patience)) {
+                println!("{address} took no connection in {patience:?}; going on without it");
+            }
+        }
+        Err(error) => eprintln!("nothing was waited for: {error}"),
+    }
+    ExitCode::SUCCESS
+}
+
 fn settings(run: Run) -> Settings {
     let identity = run.identity.unwrap_or_else(|| {
         let tag = getrandom::u64().unwrap_or_default();
@@ -122,6 +153,7 @@ fn settings(run: Run) -> Settings {
         elect: run.leader_elect,
         namespace: run.namespace,
         account: run.service_account,
+        image: run.image,
         identity,
         seed: run.default_instance.then(default_instance).flatten(),
         listen: run.listen,

@@ -23,6 +23,9 @@ use serde::{Deserialize, Serialize};
     status = "EnvironmentStatus",
     derive = "PartialEq",
     doc = "One deployed stage of an Application: its variables, attached services, replicas and state.",
+    selectable = ".spec.applicationRef.name",
+    selectable = ".spec.slug",
+    selectable = ".status.state",
     printcolumn(name = "Application", type_ = "string", json_path = ".spec.applicationRef.name"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
     printcolumn(name = "Release", type_ = "integer", json_path = ".status.currentRelease"),
@@ -38,7 +41,7 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("has(self.copyFrom) == has(oldSelf.copyFrom) && (!has(self.copyFrom) || self.copyFrom == oldSelf.copyFrom)").message("copyFrom is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[x_kube(validation = Rule::new("!has(self.idle)").message("idle is not there yet: remove it"))]
 #[x_kube(validation = Rule::new("!has(self.backup)").message("backup is not there yet: remove it"))]
-#[x_kube(validation = Rule::new("!has(self.copyFrom)").message("copyFrom is not there yet: remove it, and write down here what is to be the same"))]
+#[x_kube(validation = Rule::new("!has(self.copyFrom) || !has(self.copyFrom.data) || self.copyFrom.data == 'None'").message("copyFrom.data Full and Masked are not there yet, for they wait for backups: set None, or leave it out"))]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentSpec {
     /// The Application that it runs. Immutable.
@@ -86,7 +89,8 @@ pub struct EnvironmentSpec {
     /// When the attached services are backed up together, and how many backups are kept. Not yet: setting it is refused until there are backups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupDefaults>,
-    /// Environment to start as a copy of. Not yet: setting it is refused until copies are there.
+    /// Environment of the same Application to start as a copy of: its branch, image, variables and containers of the moment when this one is
+    /// first seen stand below what is said here. Its Services are not shared, and neither its Releases nor what it becomes later. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_from: Option<CopyFrom>,
 }
@@ -313,6 +317,10 @@ pub struct EffectiveVariable {
     /// `Application`, `Environment`, `Service` or `Roadstead`.
     #[schemars(length(max = 32))]
     pub origin: String,
+    /// The attached Service that gives it, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    pub service: Option<String>,
     /// Whether its value is kept out of every table and log.
     pub sensitive: bool,
 }

@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
     status = "ReleaseStatus",
     derive = "PartialEq",
     doc = "One numbered attempt to bring an Environment to a code and configuration. Immutable; its record is the unit of rollback.",
+    selectable = ".spec.environmentRef.name",
+    selectable = ".status.phase",
     printcolumn(name = "Environment", type_ = "string", json_path = ".spec.environmentRef.name"),
     printcolumn(name = "Number", type_ = "integer", json_path = ".status.number"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
@@ -32,12 +34,13 @@ use serde::{Deserialize, Serialize};
 )]
 #[x_kube(validation = Rule::new("self == oldSelf").message("spec is immutable: a Release is history; make a new one"))]
 #[x_kube(validation = Rule::new("!(has(self.copyFrom) && has(self.adopt))").message("set copyFrom (roll back) or adopt (promote), not both"))]
-#[x_kube(validation = Rule::new("!has(self.buildMode) || self.buildMode != 'Force'").message("buildMode Force is not there yet, for there are no builds: use Auto or Adopt"))]
+#[x_kube(validation = Rule::new("!(has(self.buildMode) && self.buildMode == 'Force' && (has(self.copyFrom) || has(self.adopt)))").message("buildMode Force takes the declared image anew, copyFrom and adopt take another Release's: set one of them, not both"))]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseSpec {
     /// The Environment that is released.
     pub environment_ref: Ref,
-    /// `Auto` takes the declared image; `Adopt` takes the one that serves, by its digest; `Force` is not there yet. Default `Auto`.
+    /// `Auto` takes the declared image; `Adopt` takes the one that serves, by its digest; `Force` takes the declared one and lets every node
+    /// ask the registry for it anew, for a tag that has moved. Default `Auto`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_mode: Option<BuildMode>,
     /// Roll back: run what that Release of the same Environment ran, with its variables and today's service credentials, and without running release commands. It holds until the configuration changes.
@@ -59,11 +62,11 @@ pub enum BuildMode {
     Auto,
     /// Take the image that serves.
     Adopt,
-    /// Build in any case.
+    /// Take the declared image, asked for anew.
     Force,
 }
 
-/// Another Release.
+/// Another Release. One that carries the annotation `roadstead.dev/unusable: <why>`, which people and pipelines set, is refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseSource {

@@ -135,6 +135,8 @@ pub struct PodStatus {
     pub conditions: Vec<Condition>,
     /// Its containers.
     pub container_statuses: Vec<ContainerStatus>,
+    /// Containers that run before those.
+    pub init_container_statuses: Vec<ContainerStatus>,
     /// When the kubelet took it.
     pub start_time: Option<String>,
 }

@@ -65,7 +65,7 @@ fn status(release: &Release, me: &Kept, state: &State) -> ReleaseStatus {
     let waiting = |phase: &str, verdict: Verdict| ReleaseStatus {
         number: numbered,
         phase: Some(phase.to_owned()),
-        percent: Some(if phase == "Queued" { 0 } else { 5 }),
+        percent: Some(0),
         conditions: verdict.conditions,
         blockers: verdict.blockers,
         ..ReleaseStatus::default()
@@ -83,7 +83,7 @@ fn status(release: &Release, me: &Kept, state: &State) -> ReleaseStatus {
             let (phase, verdict) = wait(environment, numbered);
             waiting(phase, unfinished(verdict, phase))
         }
-        State::Begun(snapshot) => begun(snapshot),
+        State::Begun(snapshot) => begun(snapshot, me.annotation("unusable")),
     }
 }
 
@@ -130,13 +130,17 @@ fn wait(environment: &Found<Environment>, mine: Option<i64>) -> (&'static str, V
     (if provisions { "Provisioning" } else { "Queued" }, verdict)
 }
 
-fn begun(snapshot: &Snapshot) -> ReleaseStatus {
+fn begun(snapshot: &Snapshot, unusable: Option<&str>) -> ReleaseStatus {
     let kept = &snapshot.secret.kept;
     let record = snapshot.record().unwrap_or_default();
     let phase = snapshot.phase();
     let steps = steps(snapshot, &record);
     let given = (!record.image.is_empty()).then(|| record.image.clone());
-    let verdict = verdict(snapshot, phase);
+    let mut verdict = verdict(snapshot, phase);
+    if let Some(why) = unusable {
+        let message = format!("Nobody goes back to it or promotes it: {why}");
+        verdict = verdict.with("Usable", "False", "MarkedUnusable", message);
+    }
     ReleaseStatus {
         number: Some(snapshot.number()),
         phase: Some(phase.word().to_owned()),
@@ -214,9 +218,11 @@ fn steps(snapshot: &Snapshot, record: &Record) -> Vec<Step> {
 /// How far it is: it never falls, and 100 is success.
 fn percent(phase: Phase, steps: &[Step]) -> i32 {
     let count = |state: &str| steps.iter().filter(|step| step.state == state).count();
+    let rollout = steps.last().map_or("Waiting", |step| &*step.state);
     match phase {
         Phase::Succeeded => 100,
         Phase::RollingOut => 60,
+        Phase::Failed if !matches!(rollout, "Waiting" | "Skipped") => 60,
         Phase::Superseded => 0,
         Phase::Releasing | Phase::Failed => {
             let all = steps.len().max(1);

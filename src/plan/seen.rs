@@ -177,6 +177,11 @@ pub trait World {
     fn account(&self) -> (&str, &str) {
         ("roadstead-system", "roadstead")
     }
+
+    /// The operator's own image, for the small jobs that it does inside an Instance; nothing where it was not told.
+    fn image(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A question that was asked. A change of its answer wakes who asked. What is owned needs no log: its owner is always woken.
@@ -255,6 +260,11 @@ impl<'a> Seen<'a> {
     /// The service account that the operator works as: its namespace and its name. It does not change while it works.
     pub fn account(&self) -> (&'a str, &'a str) {
         self.world.account()
+    }
+
+    /// The operator's own image, if it was told. It does not change while it works.
+    pub fn image(&self) -> Option<&'a str> {
+        self.world.image()
     }
 
     /// What was asked.

@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Cache {
     stores: RwLock<Stores>,
     account: (String, String),
+    image: Option<String>,
     /// Rung when a namespace becomes an Instance's or ceases to be.
     pub hosts: Notify,
     /// Rung when a watch has come further.
@@ -46,6 +47,16 @@ impl Cache {
     /// The service account that the operator works as.
     pub fn account(&self) -> (&str, &str) {
         (&self.account.0, &self.account.1)
+    }
+
+    /// The same, of an operator that knows its own image.
+    pub fn with_image(self, image: Option<String>) -> Self {
+        Self { image, ..self }
+    }
+
+    /// The operator's own image, if it was told.
+    pub fn image(&self) -> Option<&str> {
+        self.image.as_deref()
     }
 
     pub(super) fn read<T>(&self, look: impl FnOnce(&Stores) -> T) -> T {

@@ -21,6 +21,7 @@ pub mod lease;
 pub mod metrics;
 pub mod probe;
 pub mod queue;
+pub mod reach;
 pub mod report;
 pub mod seed;
 pub mod serve;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub namespace: String,
     /// The service account that it runs as.
     pub account: String,
+    /// Its own image, for the small jobs that it does inside an Instance.
+    pub image: Option<String>,
     /// What this process is called on the Lease and in Events.
     pub identity: String,
     /// What is made once in the life of the cluster.
@@ -94,10 +97,8 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let mut config = Config::infer().await?;
     config.default_retry = false;
     let metrics = Arc::new(Metrics::default());
-    let cache = Arc::new(Cache::new((
-        settings.namespace.clone(),
-        settings.account.clone(),
-    )));
+    let account = (settings.namespace.clone(), settings.account.clone());
+    let cache = Arc::new(Cache::new(account).with_image(settings.image.clone()));
     let queue = Arc::new(Queue::new(metrics.clone()));
     let requests = client::client(&config, &metrics)?;
     let watches = client::client(&config, &metrics)?;

@@ -74,6 +74,10 @@ impl World for View<'_> {
     fn account(&self) -> (&str, &str) {
         self.cache.account()
     }
+
+    fn image(&self) -> Option<&str> {
+        self.cache.image()
+    }
 }
 
 impl Stores {

@@ -17,6 +17,8 @@ pub struct Pod {
     pub name: String,
     /// Image.
     pub image: String,
+    /// Whether a node that has the image asks the registry all the same.
+    pub anew: bool,
     /// Program in place of the image's.
     pub command: Vec<String>,
     /// Arguments in place of the image's.
@@ -35,6 +37,8 @@ pub struct Pod {
     pub spec: Map<String, Value>,
     /// Names of Secrets that images are pulled with.
     pub pull: Vec<String>,
+    /// Containers that end before its own begins, as Kubernetes writes them.
+    pub first: Vec<Value>,
 }
 
 impl Pod {
@@ -44,10 +48,10 @@ impl Pod {
         labels.insert(OWNER.into(), Value::String(self.owner));
         let mut container = self.container;
         container.extend(fields(json!({
-            "name": self.name, "image": self.image, "command": self.command, "args": self.args, "env": self.env, "ports": self.ports,
+            "name": self.name, "image": self.image, "imagePullPolicy": self.anew.then_some("Always"), "command": self.command, "args": self.args, "env": self.env, "ports": self.ports,
             "resources": self.resources,
             "terminationMessagePolicy": "FallbackToLogsOnError",
-            "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+            "securityContext": confined(),
         })));
         let mut spec = self.spec;
         spec.extend(fields(json!({
@@ -60,6 +64,7 @@ impl Pod {
                 "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
             },
             "imagePullSecrets": self.pull.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
+            "initContainers": self.first,
             "containers": [container],
         })));
         let mut meta = fields(json!({"labels": labels}));
@@ -68,6 +73,23 @@ impl Pod {
         }
         json!({"metadata": meta, "spec": spec})
     }
+}
+
+fn confined() -> Value {
+    json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}})
+}
+
+/// A container of our own that ends once these addresses take connections, or after half a minute. A cluster's network admits a new pod a
+/// moment after it has started, which a program that connects at once would take for a failure.
+pub fn reaches(image: &str, addresses: &[String]) -> Value {
+    let words = ["reach", "--patience=30"].map(str::to_owned);
+    let args: Vec<String> = words.into_iter().chain(addresses.to_vec()).collect();
+    json!({
+        "name": "roadstead-reach", "image": image, "args": args,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "32Mi"}},
+        "securityContext": confined(),
+    })
 }
 
 fn fields(value: Value) -> Map<String, Value> {

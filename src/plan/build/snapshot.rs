@@ -74,6 +74,9 @@ pub struct Record {
     pub back_to: Option<String>,
     /// The image that its pods name.
     pub image: String,
+    /// Whether every node asks the registry anew for that image, for a tag may have moved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anew: bool,
     /// What it runs.
     pub configuration: Configuration,
     /// Its variables, as pods get them.

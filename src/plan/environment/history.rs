@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Scene, today::Today};
 use crate::{
-    api::{self, RELEASE, Release},
+    api::{self, APPLICATION, ENVIRONMENT, RELEASE, Release},
     kinds::Of,
     plan::{
         Fill, Found, Id, Part, Step, Want,
@@ -248,7 +248,7 @@ fn seen_numbers(scene: &Scene<'_>, snapshots: &[Snapshot]) -> i64 {
     numbers.max().unwrap_or_default().max(0)
 }
 
-/// The Release's number, as a label on it: one that Roadstead made was made with it.
+/// The Release's number, as a label on it, and whose it is, so that it can be listed: one that Roadstead made was made with it.
 fn numbered(scene: &Scene<'_>, release: &Found<Release>, attempt: &Attempt) -> Step {
     if release.kept.owner.as_deref() == Some(&*scene.me.uid) {
         return Step::Keep(release.kept.id.clone());
@@ -258,7 +258,11 @@ fn numbered(scene: &Scene<'_>, release: &Found<Release>, attempt: &Attempt) -> S
         "apiVersion": entry.api_version(), "kind": entry.kind,
         "metadata": {
             "name": release.name(), "namespace": &*scene.me.id.ns, "uid": &*release.kept.uid,
-            "labels": {RELEASE: attempt.number.to_string()},
+            "labels": {
+                APPLICATION: scene.environment.spec.application_ref.name,
+                ENVIRONMENT: &*scene.me.id.name,
+                RELEASE: attempt.number.to_string(),
+            },
         },
     });
     Step::Apply(Want {
@@ -287,7 +291,9 @@ pub fn automatic(scene: &Scene<'_>, history: &History) -> Attempt {
 
 /// Makes that Release.
 pub fn made(scene: &Scene<'_>, attempt: &Attempt) -> Step {
+    let application = scene.environment.spec.application_ref.name.as_str();
     let want = Child::of(scene.me, Of::Release, attempt.name.as_str())
+        .label(APPLICATION, application)
         .label(RELEASE, attempt.number.to_string())
         .field(
             "spec",

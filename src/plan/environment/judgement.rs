@@ -13,6 +13,9 @@ use crate::{
     },
 };
 
+/// A condition's type, a sentence and the names that it is about.
+type Oddity = (&'static str, &'static str, Vec<String>);
+
 impl Life {
     /// The word and the verdict.
     pub fn verdict(&self, scene: &Scene<'_>, ills: &[Trouble]) -> (&'static str, Verdict) {
@@ -174,55 +177,57 @@ impl Life {
     }
 
     /// What is odd, but keeps nothing from running.
-    fn oddities(&self, scene: &Scene<'_>) -> Vec<(&'static str, &'static str, Vec<String>)> {
-        let mut out = Vec::new();
+    fn oddities(&self, scene: &Scene<'_>) -> Vec<Oddity> {
         if self.today.application.is_none() {
-            return out;
+            return Vec::new();
         }
         let resolved = self.today.variables(scene, 0);
-        if !resolved.unresolved.is_empty() {
-            let names = resolved.unresolved.iter();
-            let names = names.map(|name| format!("$({name})")).collect();
-            out.push((
+        let unresolved = resolved.unresolved.iter();
+        let unshared = scene.copy.unshared.iter();
+        let problems = self.today.problems.iter();
+        let conflicts = problems.filter(|p| p.reason == "PrefixConflict");
+        let all: [Oddity; 4] = [
+            (
                 "UnresolvedPlaceholder",
                 "These name no variable and are passed on as they are",
-                names,
-            ));
-        }
-        let said = self.today.said(scene, 0);
-        let ours = said
-            .iter()
-            .filter(|one| matches!(one.origin, Origin::Roadstead | Origin::Service));
-        let by_people = |name: &str| {
-            said.iter().any(|one| {
-                one.name == name && matches!(one.origin, Origin::Application | Origin::Environment)
-            })
-        };
-        let over: Vec<String> = ours
-            .filter(|one| by_people(&one.name))
-            .map(|one| one.name.clone())
-            .collect();
-        if !over.is_empty() {
-            out.push((
+                unresolved.map(|name| format!("$({name})")).collect(),
+            ),
+            (
                 "BuiltInOverridden",
                 "Variables of the Environment or the Application take the place of these",
-                over,
-            ));
-        }
-        let conflicts = self
-            .today
-            .problems
-            .iter()
-            .filter(|p| p.reason == "PrefixConflict");
-        let prefixes: Vec<String> = conflicts.map(|p| p.object.clone()).collect();
-        if !prefixes.is_empty() {
-            out.push((
+                self.overridden(scene),
+            ),
+            (
+                "ServicesNotCopied",
+                "A copy shares no Service; make one of its own for each of these and name it in spec.services",
+                unshared
+                    .map(|one| format!("{} ({})", one.prefix, one.name))
+                    .collect(),
+            ),
+            (
                 "PrefixConflict",
                 "Two Services would give the same variables",
-                prefixes,
-            ));
-        }
-        out
+                conflicts.map(|p| p.object.clone()).collect(),
+            ),
+        ];
+        all.into_iter()
+            .filter(|(_, _, names)| !names.is_empty())
+            .collect()
+    }
+
+    /// Variables of ours, or of a Service, that a person says otherwise.
+    fn overridden(&self, scene: &Scene<'_>) -> Vec<String> {
+        let said = self.today.said(scene, 0);
+        let by_people =
+            |origin: Origin| matches!(origin, Origin::Application | Origin::Environment);
+        let theirs = |name: &str| {
+            let mut all = said.iter();
+            all.any(|one| one.name == name && by_people(one.origin))
+        };
+        let ours = said.iter().filter(|one| !by_people(one.origin));
+        ours.filter(|one| theirs(&one.name))
+            .map(|one| one.name.clone())
+            .collect()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | state | means | leaves when |
 //! |---|---|---|
-//! | leaving | it is being deleted | what it made has gone with it |
+//! | leaving | it is being deleted, or its namespace is | what it made has gone with it |
 //! | homeless | no Instance owns its namespace | one does |
 //! | never deployed | nothing of it has run | a Release begins |
 //! | deploying | a Release is under way | it succeeds or fails |
@@ -13,6 +13,7 @@
 //! | stopped | nothing runs; all else stands | it is started, or the Instance or Application no longer suspended |
 
 mod command;
+mod copy;
 mod course;
 mod history;
 mod judgement;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use self::{
+    copy::Copy,
     course::Course,
     history::{Attempt, History},
     start::Start,
@@ -81,6 +83,7 @@ struct Scene<'a> {
     now: Timestamp,
     home: Home,
     pods: Vec<Found<facts::Pod>>,
+    copy: &'a Copy,
 }
 
 impl Scene<'_> {
@@ -95,6 +98,12 @@ impl Scene<'_> {
             "A {kind} {name} that is not of this Environment stands already: rename one of them."
         );
         Some(Trouble::new("NameTaken", name, fix))
+    }
+
+    /// Whether its namespace goes: nothing new can be made there, and what is left goes with it.
+    fn ends(&self) -> bool {
+        let namespace = self.seen.get::<facts::Namespace>(&self.me.id.ns);
+        namespace.is_some_and(|namespace| namespace.kept.deleting.is_some())
     }
 
     /// The time, as it is written down: whole seconds, as Kubernetes does.
@@ -158,8 +167,10 @@ enum State {
 
 impl Kind for Environment {
     fn plan(&self, me: &Kept, seen: &Seen<'_>, now: Timestamp) -> Plan {
+        let copy = Copy::of(self, me, seen);
         let scene = Scene {
-            environment: self,
+            environment: copy.whole.as_ref().unwrap_or(self),
+            copy: &copy,
             me,
             seen,
             now,
@@ -171,7 +182,7 @@ impl Kind for Environment {
 }
 
 fn observe(scene: &Scene<'_>) -> State {
-    if scene.me.deleting.is_some() {
+    if scene.me.deleting.is_some() || scene.ends() {
         return State::Leaving;
     }
     if matches!(scene.home, Home::Nowhere) {
@@ -180,6 +191,7 @@ fn observe(scene: &Scene<'_>) -> State {
     let mut today = Today::of(scene);
     let place = place(scene, &today);
     today.problems.extend(place);
+    today.problems.extend(scene.copy.trouble.clone());
     let halt = halt(scene, &today);
     let history = History::of(scene);
     for name in &history.taken {
@@ -295,7 +307,8 @@ fn plan(scene: &Scene<'_>, state: &State) -> Plan {
 }
 
 fn steps(scene: &Scene<'_>, life: &Life) -> Vec<Step> {
-    let mut steps = life.history.steps(scene, &life.today);
+    let mut steps: Vec<Step> = scene.copy.step.iter().cloned().collect();
+    steps.extend(life.history.steps(scene, &life.today));
     steps.extend(life.automatic.iter().map(|next| history::made(scene, next)));
     let next = life.automatic.as_ref().or_else(|| life.history.next());
     if let (Some(next), Some(start)) = (next, &life.start) {

@@ -15,7 +15,7 @@ use crate::{
         Found,
         build::{
             snapshot::{Phase, Record, number},
-            variables::Entry,
+            variables::{Entry, From},
         },
         facts,
         verdict::Verdict,
@@ -118,6 +118,10 @@ impl Life {
                 .ok()
                 .and_then(|v| v.as_str().map(str::to_owned))
                 .unwrap_or_default(),
+            service: match &entry.from {
+                From::Service(service) => Some(service.clone()),
+                From::Snapshot(_) | From::Live(_) => None,
+            },
             sensitive: entry.sensitive,
         };
         let of = |record: &Record| record.variables.iter().map(one).collect();

@@ -104,7 +104,7 @@ pub fn problems(scene: &Scene<'_>, attached: &[Attached]) -> Vec<Trouble> {
                     "Install ServiceClass {class}: Service {} is of it.",
                     one.name
                 );
-                out.push(Trouble::new("ServiceClassMissing", class, fix));
+                out.push(Trouble::new("ClassMissing", class, fix));
             }
             _ => {}
         }
@@ -271,6 +271,15 @@ pub fn mark(scene: &Scene<'_>, attached: &[Attached], record: &Record) -> Option
     }
     let bytes: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
     (!bytes.is_empty()).then(|| short_hash(&bytes))
+}
+
+/// Where the Services of this Release take connections.
+pub fn addresses(scene: &Scene<'_>, record: &Record) -> Vec<String> {
+    let services = record.templates.keys();
+    let found = services.filter_map(|service| credentials(scene, service));
+    found
+        .filter_map(|c| Some(format!("{}:{}", c.text("host")?, c.text("port")?)))
+        .collect()
 }
 
 /// Every secret value of these Services, for keeping them out of what is shown.

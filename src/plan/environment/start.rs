@@ -13,7 +13,7 @@ use crate::{
         release::{BuildMode, ReleaseSource, ReleaseSpec},
     },
     plan::{
-        Fill, Part, Step,
+        Fill, Found, Part, Step,
         application::lock,
         build::{
             snapshot::{Phase, Record, Snapshot},
@@ -75,6 +75,7 @@ pub fn start(scene: &Scene<'_>, today: &Today, history: &History, next: &Attempt
         under: today.hash.clone(),
         secrets: today.secrets.clone(),
         back_to: None,
+        anew: asked.is_some_and(|spec| spec.build_mode == Some(BuildMode::Force)),
         image: image
             .or_else(|| today.configuration.image.clone())
             .unwrap_or_default(),
@@ -121,6 +122,9 @@ fn adopted(scene: &Scene<'_>, source: &ReleaseSource) -> Result<String, (&'stati
     let Some(release) = scene.seen.get::<Release>(name) else {
         return Err(refuse("it does not exist."));
     };
+    if let Some(why) = unusable(&release) {
+        return Err(refuse(&why));
+    }
     let of = &release.spec.environment_ref.name;
     let application = |e: &Environment| e.spec.application_ref.name.clone();
     let its = scene.seen.get::<Environment>(of).map(|e| application(&e));
@@ -133,6 +137,12 @@ fn adopted(scene: &Scene<'_>, source: &ReleaseSource) -> Result<String, (&'stati
     image.ok_or_else(|| refuse("only one that succeeded can be."))
 }
 
+/// Why a Release is not to be used again, if a person or a pipeline said so in the annotation `roadstead.dev/unusable`.
+fn unusable(release: &Found<Release>) -> Option<String> {
+    let why = release.kept.annotation("unusable")?;
+    Some(format!("it is marked as unusable: {why}"))
+}
+
 /// A roll back: everything of then but what Services give, and what Roadstead says of the Release itself.
 fn back(
     scene: &Scene<'_>,
@@ -143,7 +153,12 @@ fn back(
     provision: bool,
 ) -> Start {
     let name = &source.release_ref.name;
-    let found = history.find(name).and_then(|a| a.snapshot.as_ref());
+    let then = history.find(name);
+    if let Some(why) = then.and_then(|a| unusable(a.release.as_ref()?)) {
+        let message = format!("Release {name} cannot be rolled back to: {why}");
+        return Start::Refuse("SourceNotUsable", message);
+    }
+    let found = then.and_then(|a| a.snapshot.as_ref());
     let usable = found.filter(|snapshot| snapshot.phase() == Phase::Succeeded);
     let Some((then, record)) = usable.and_then(|s| Some((s, s.record()?))) else {
         let message = format!(
@@ -183,6 +198,7 @@ fn back(
         under: today.hash.clone(),
         secrets: today.secrets.clone(),
         back_to: Some(name.clone()),
+        anew: false,
         image: then.image().map_or(record.image.clone(), str::to_owned),
         ..record
     };

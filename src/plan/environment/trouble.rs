@@ -78,6 +78,12 @@ pub fn ailment(
         let fix = "No node has room for it: lower its requests, or add a node.".to_owned();
         return ill("Unschedulable", fix, Timestamp::MAX);
     }
+    let before = pod.status.init_container_statuses.first();
+    let before = before.and_then(|status| status.state.waiting.as_ref());
+    if let Some((reason, _, patience)) = before.and_then(|waiting| hindrance(waiting, container)) {
+        let fix = "Roadstead's own image, which waits for the Services first, cannot be used here: check that the Instance's imagePullSecrets give access to it.";
+        return ill(reason, fix.to_owned(), at(patience));
+    }
     let status = pod.status.container_statuses.first()?;
     if let Some(waiting) = &status.state.waiting
         && let Some((reason, fix, patience)) = hindrance(waiting, container)

@@ -174,6 +174,7 @@ impl Running<'_> {
             owner: scene.me.uid.to_string(),
             name: self.container.name.clone(),
             image: self.record.image.clone(),
+            anew: self.record.anew,
             command: self.container.command.clone(),
             env: self.record.env(&scene.me.id.name, self.snapshot.name()),
             user: self.container.run_as_user.unwrap_or(1000),

@@ -28,7 +28,8 @@ pub fn plan(world: &[Value], id: &Id, now: Timestamp) -> Plan {
 
 /// The cache that the operator would have, once its watches are whole.
 fn cache(world: &[Value]) -> Cache {
-    let cache = Cache::new(("roadstead-system".into(), "roadstead".into()));
+    let cache = Cache::new(("roadstead-system".into(), "roadstead".into()))
+        .with_image(Some("example.org/roadstead:1".into()));
     let hosts = |entry: &&Entry| entry.watch == Watch::Hosts;
     // Namespaces first: an Instance's opens the watches in it.
     let first = KINDS.iter().filter(hosts);
