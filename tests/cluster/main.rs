@@ -1,14 +1,16 @@
 //! Stories on a real cluster: that Kubernetes agrees with what was decided.
 //!
 //! The cluster is started once, the product installed from its charts, and every story runs in an Instance of its own.
-//! `KUBECONFIG=… cargo test` uses that cluster. `KEEP=1` keeps what a story made. A failed story prints what stood there.
+//! `KUBECONFIG=… cargo test` uses that cluster, and with `INSTALLED=1` also the product that is there. `KEEP=1` keeps what a story made. A failed story prints what stood there.
 
 mod admit;
 mod application;
 mod dump;
+mod environment;
 mod instance;
 mod path;
 mod plugin;
+mod release;
 mod rights;
 mod service;
 mod stories;

@@ -71,6 +71,27 @@ stories! {
         a_service_goes_only_when_it_is_stopped_and_unused,
         what_may_go_stops_and_goes_whole,
         a_new_service_meets_old_data_only_when_it_asks;
+    environment:
+        ready_after_an_edit_means_that_edit,
+        an_edit_of_the_application_shows_at_once,
+        a_hundred_edits_end_in_the_last,
+        variables_reach_the_pod_as_they_are_said,
+        a_sensitive_value_is_for_those_who_may_read_secrets,
+        replicas_go_to_an_autoscaler_and_back_without_a_dip,
+        what_is_changed_by_hand_is_put_right_with_one_write,
+        an_attachment_begins_and_ends_with_a_release,
+        one_prefix_is_for_one_service_of_a_type,
+        a_copy_stands_by_itself,
+        a_stopped_environment_keeps_all_but_its_pods,
+        they_are_listed_by_what_they_are_of;
+    release:
+        no_request_is_lost_while_pods_are_replaced,
+        a_probe_that_fails_ends_the_rollout_in_its_time,
+        a_rollback_holds_and_has_the_password_of_today,
+        a_release_that_is_made_again_does_not_run_again,
+        of_those_that_wait_the_newest_runs,
+        commands_run_in_order_before_traffic_moves,
+        a_command_that_cannot_run_leaves_nothing_behind;
     plugin:
         status_and_why_tell_what_is_waited_for,
         release_and_rollback_wait_until_it_serves,

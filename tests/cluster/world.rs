@@ -39,11 +39,13 @@ impl World {
     pub async fn begin() -> Result<Self> {
         let (rights, options) = Rights::recorded(Options::named("test").nodes(2))?;
         let cluster = Cluster::from_env_or_start(options).await?;
-        let images = match std::env::var("IMAGE_PREFIX") {
-            Ok(prefix) => Images::below(&prefix),
-            Err(_) => Images::load(&cluster)?,
-        };
-        product::install(&cluster, &images)?;
+        if std::env::var_os("INSTALLED").is_none() {
+            let images = match std::env::var("IMAGE_PREFIX") {
+                Ok(prefix) => Images::below(&prefix),
+                Err(_) => Images::load(&cluster)?,
+            };
+            product::install(&cluster, &images)?;
+        }
         let plugin = product::plugin()?;
         let folder = plugin
             .parent()

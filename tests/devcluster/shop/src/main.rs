@@ -3,6 +3,7 @@
 //! It reads what a platform gives it: `PORT`, `DEFAULT_DATABASE_DSN`, `GREETING`. The version is baked into the image.
 
 mod database;
+mod load;
 mod page;
 
 use std::{env, time::Duration};
@@ -28,6 +29,17 @@ enum Command {
     Migrate,
     /// Remove all orders but the newest hundred
     Cleanup,
+    /// Ask an address for a page at a steady pace, and tell every second what became of it
+    Load {
+        /// Such as shop-live-web:80
+        address: String,
+        /// Which page
+        #[arg(long, default_value = "/healthz")]
+        path: String,
+        /// How often a second
+        #[arg(long, default_value_t = 80)]
+        per_second: u32,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -37,6 +49,11 @@ async fn main() -> Result<()> {
         Command::Worker => work(Duration::from_secs(number("WORKER_SECONDS", 10)?)).await,
         Command::Migrate => migrate().await,
         Command::Cleanup => cleanup().await,
+        Command::Load {
+            address,
+            path,
+            per_second,
+        } => load::load(address, &path, per_second).await,
     }
 }
 
