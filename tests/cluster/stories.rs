@@ -91,7 +91,8 @@ stories! {
         a_release_that_is_made_again_does_not_run_again,
         of_those_that_wait_the_newest_runs,
         commands_run_in_order_before_traffic_moves,
-        a_command_that_cannot_run_leaves_nothing_behind;
+        a_command_that_cannot_run_leaves_nothing_behind,
+        a_command_that_connects_at_once_finds_its_service;
     plugin:
         status_and_why_tell_what_is_waited_for,
         release_and_rollback_wait_until_it_serves,

@@ -123,7 +123,8 @@ pub async fn a_command_that_cannot_run_leaves_nothing_behind(world: World) -> Re
     stage.end().await
 }
 
-async fn newest(stage: &Stage) -> Result<Release> {
+/// The Release of the highest number.
+pub(super) async fn newest(stage: &Stage) -> Result<Release> {
     let all = stage.releases().await?;
     all.into_iter().next_back().context("there is no Release")
 }

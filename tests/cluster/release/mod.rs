@@ -4,12 +4,14 @@ mod commands;
 mod holds;
 mod once;
 mod probe;
+mod reach;
 mod serving;
 
 pub use commands::*;
 pub use holds::*;
 pub use once::*;
 pub use probe::*;
+pub use reach::*;
 pub use serving::*;
 
 /// An Application that says on its own page whether it is well: the version `broken` never does.
