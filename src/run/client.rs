@@ -28,8 +28,10 @@ use super::{
 };
 use crate::{api, plan::Id};
 
-/// No request takes longer.
+/// No request about an object takes longer.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// After this, a server that has not even begun to answer is given up, whatever was asked: kube's lists and watches wait for ever.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// A client that keeps its connections honest: kube's own keeps none alive and retries inside a call for minutes.
 pub fn client(config: &Config, metrics: &Arc<Metrics>) -> kube::Result<Client> {
@@ -51,6 +53,7 @@ pub fn client(config: &Config, metrics: &Arc<Metrics>) -> kube::Result<Client> {
             metrics: metrics.clone(),
         })
         .map_err(BoxError::from)
+        .timeout(SILENCE)
         .service(http);
     Ok(Client::new(
         service.boxed(),

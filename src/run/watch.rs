@@ -25,6 +25,8 @@ use crate::{
 
 /// How long a watch lasts before the server ends it.
 const LAST: u32 = 290;
+/// A watch of which nothing is heard for so long, not even its end, is dead: kube sees to that while it watches, but not while it lists.
+const SILENCE: Duration = Duration::from_secs(360);
 /// The first wait after a watch was refused; it doubles with each further one.
 const FIRST: Duration = Duration::from_millis(200);
 /// The longest wait.
@@ -110,7 +112,7 @@ impl Watches {
     }
 
     /// Bring what a watch tells into the cache, until it must be built anew: after an HTTP 410 on its start, from which kube's own
-    /// never recovers.
+    /// never recovers, or a list that never ends.
     pub async fn feed(
         &self,
         entry: &'static Entry,
@@ -119,7 +121,7 @@ impl Watches {
         wait: &mut Duration,
     ) {
         let mut stream = pin!(stream);
-        while let Some(event) = stream.next().await {
+        while let Ok(Some(event)) = tokio::time::timeout(SILENCE, stream.next()).await {
             match event {
                 Ok(event) => {
                     if !matches!(event, Event::Init) {

@@ -76,15 +76,14 @@ fn difference(old: &str, new: &str) -> String {
         .join("\n")
 }
 
-/// Every `.seen.yaml`, by kind and name. A folder without one, and a `.plan.yaml` of no case, are errors.
+/// Every `.seen.yaml`, by kind and name. A kind without a folder, a folder without a case, and a `.plan.yaml` of none are errors.
 fn cases() -> io::Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for kind in KINDS.iter().filter(|kind| kind.plan.is_some()) {
         let folder = Path::new("tests/plan").join(kind.kind.to_lowercase());
-        if !folder.exists() {
-            continue;
-        }
-        let mut files: Vec<PathBuf> = fs::read_dir(&folder)?
+        let listed = fs::read_dir(&folder)
+            .map_err(|error| io::Error::other(format!("{}: {error}", folder.display())))?;
+        let mut files: Vec<PathBuf> = listed
             .map(|f| f.map(|f| f.path()))
             .collect::<Result<_, _>>()?;
         files.sort();

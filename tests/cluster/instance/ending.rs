@@ -135,7 +135,7 @@ pub async fn an_instance_without_data_goes_at_once(world: World) -> Result<()> {
         .refused("NotFound")
 }
 
-/// A Service that is stopped first by its own wish does not hold up the end, even if the operator is away when it begins.
+/// A Service that the operator holds until it has stopped is let go of when its Instance ends, without being asked for again.
 ///
 /// proves: EP-031
 pub async fn a_held_service_lets_go_in_a_namespace_that_ends(world: World) -> Result<()> {

@@ -11,7 +11,12 @@ use kube::{
 use roadstead::{
     kinds::Of,
     run::{
-        cache::Cache, client, metrics::Metrics, queue::Queue, stores::Progress, watch::Watches,
+        cache::Cache,
+        client,
+        metrics::Metrics,
+        queue::{End, Queue},
+        stores::Progress,
+        watch::Watches,
         wire::Wire,
     },
 };
@@ -161,6 +166,38 @@ async fn a_watch_that_hangs_or_is_refused_stalls_no_other_kind() {
     failing.abort();
 }
 
+/// A connection that nobody ends though nothing comes through any more: the server would have ended the watch long ago.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_falls_silent_is_built_anew() {
+    let watches = watches();
+    let since = Instant::now();
+    let silent = stream::iter(listed(&[cronjob("a", 1)])).chain(stream::pending());
+    let mut wait = Duration::from_millis(200);
+    let fed = watches.feed(Of::Cronjob.entry(), "", silent, &mut wait);
+    let ended = tokio::time::timeout(Duration::from_secs(600), fed).await;
+    assert!(ended.is_ok(), "it is waited for without end");
+    assert!(since.elapsed() > Duration::from_secs(290), "too early");
+    assert!(watches.cache.record(&id(Of::Cronjob, "a")).is_some());
+}
+
+/// A server that takes a request and never answers: kube waits for ever.
+#[tokio::test]
+async fn a_request_that_is_never_answered_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let config = Config::new(format!("http://{address}").parse().expect("an address"));
+    let client = client::client(&config, &Arc::new(Metrics::default())).expect("a client");
+    let asked = tokio::spawn(async move { client.apiserver_version().await });
+    let (mut socket, _) = listener.accept().await.expect("a connection");
+    let _ = socket.read(&mut [0; 4096]).await;
+    tokio::time::pause();
+    let ended = tokio::time::timeout(Duration::from_secs(600), asked).await;
+    assert!(
+        matches!(ended, Ok(Ok(Err(_)))),
+        "it is waited for without end"
+    );
+}
+
 /// K8: kube sends a request that was refused as many as fifteen times more, by itself, for up to minutes.
 #[tokio::test]
 async fn a_request_that_a_busy_server_refuses_is_sent_once() {
@@ -189,4 +226,51 @@ async fn a_request_that_a_busy_server_refuses_is_sent_once() {
         "{counted}"
     );
     server.abort();
+}
+
+/// An Instance's namespace, as a watch brings it.
+fn host(rv: u64, deleted: bool) -> serde_json::Value {
+    let mut host = serde_json::json!({"metadata": {
+        "name": "a", "uid": "ns-a", "resourceVersion": rv.to_string(), "labels": {"roadstead.dev/instance": "a"},
+    }});
+    if deleted {
+        host["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:00Z".into();
+    }
+    host
+}
+
+/// An operator that starts while an Instance's namespace ends finds that the right to read in it is gone already. What is held there must
+/// not wait for a watch that will never be whole. In a namespace that does not end, the same refusal is waited out.
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_ends_before_it_could_be_read_holds_up_nobody() {
+    let watches = watches();
+    let cache = watches.cache.clone();
+    feed(&watches, Of::Cronjob, listed(&[cronjob("held", 1)])).await;
+    while watches.queue.next().now_or_never().flatten().is_some() {
+        watches
+            .queue
+            .done(&id(Of::Cronjob, "held"), End::Done(None));
+    }
+    let closed = || {
+        vec![Err(Error::InitialListFailed(kube::Error::Api(refused(
+            403,
+        ))))]
+    };
+    let read = async |events| {
+        let mut wait = Duration::from_millis(200);
+        let events = stream::iter(events);
+        watches
+            .feed(Of::Secret.entry(), "a", events, &mut wait)
+            .await;
+    };
+    feed(&watches, Of::Namespace, listed(&[host(2, false)])).await;
+    assert!(!cache.wait(&id(Of::Cronjob, "held"), Of::Secret, "a"));
+    read(closed()).await;
+    assert!(!cache.wait(&id(Of::Cronjob, "held"), Of::Secret, "a"));
+    assert!(watches.queue.next().now_or_never().is_none());
+    feed(&watches, Of::Namespace, listed(&[host(3, true)])).await;
+    read(closed()).await;
+    assert_eq!(cache.sync(Of::Secret, "a"), Some(Progress::Synced));
+    let woken = watches.queue.next().now_or_never().flatten();
+    assert_eq!(woken, Some(id(Of::Cronjob, "held")));
 }
