@@ -107,8 +107,10 @@ pub async fn bring_up(place: &Place, options: &Options, tools: &Tools) -> Result
         addresses: addresses.as_ref(),
     };
     let client = start_programs(&start, &mut state, &progress).await?;
-    progress.at("waiting for the nodes");
-    nodes_ready(&client, &state).await?;
+    if options.controllers {
+        progress.at("waiting for the nodes");
+        nodes_ready(&client, &state).await?;
+    }
     state.ready = true;
     state.save(place)?;
     progress.done();
@@ -157,6 +159,9 @@ async fn start_programs(
     }
     let client = kubeconfig::client(&start.place.kubeconfig("admin"), None).await?;
     until(state, "the API server is ready", || api_ready(&client)).await?;
+    if !start.options.controllers {
+        return Ok(client);
+    }
     control_plane::start_controllers(start, state)?;
     if let Some(addresses) = start.addresses {
         // The kubelet asks for this image as soon as it runs.

@@ -25,6 +25,8 @@ pub fn start(start: &Start, state: &mut State) -> Result<()> {
         .flag("kubeconfig", &kubeconfig)
         .flag("config", &stages)
         .flag("manage-all-nodes", "false")
+        // Without it nothing tells that the nodes live, and after a minute they count as lost.
+        .flag("node-lease-duration-seconds", "40")
         .flag(
             "manage-nodes-with-annotation-selector",
             format!("{MARK}=fake"),

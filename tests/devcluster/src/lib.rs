@@ -27,6 +27,7 @@ pub mod fake_nodes;
 pub mod guard;
 pub mod image;
 pub mod kubeconfig;
+pub mod manifest;
 pub mod network;
 pub mod node;
 pub mod options;

@@ -11,6 +11,8 @@ pub struct Options {
     pub nodes: u8,
     /// How many nodes that exist in the API only.
     pub fake_nodes: u32,
+    /// Whether controllers and a scheduler run. Without them, only what asks for it changes anything: for measurements.
+    pub controllers: bool,
     /// Whether metrics.k8s.io is served. Needs a real node.
     pub metrics: bool,
     /// Whether NetworkPolicy is enforced on the real nodes.
@@ -30,6 +32,7 @@ impl Options {
             name: name.to_owned(),
             nodes: 1,
             fake_nodes: 0,
+            controllers: true,
             metrics: true,
             policy: true,
             fsync: false,
@@ -47,6 +50,13 @@ impl Options {
     /// Asks for this many nodes that exist in the API only.
     pub fn fake_nodes(mut self, fake_nodes: u32) -> Self {
         self.fake_nodes = fake_nodes;
+        self
+    }
+
+    /// Leaves controllers, scheduler and nodes out: an API server and etcd alone.
+    pub fn api_only(mut self) -> Self {
+        self.nodes = 0;
+        self.controllers = false;
         self
     }
 

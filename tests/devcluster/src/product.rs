@@ -3,10 +3,12 @@
 use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
+use kube::api::DynamicObject;
 
 use crate::{
     Cluster,
     image::{catalogue, rust::static_program},
+    manifest,
     place::checkout,
     progress::Progress,
     run,
@@ -97,6 +99,26 @@ pub fn install(cluster: &Cluster, images: &Images) -> Result<()> {
     run::output(&mut catalogue)?;
     progress.done();
     Ok(())
+}
+
+/// The account that the operator works as.
+pub const ACCOUNT: &str = "system:serviceaccount:roadstead-system:roadstead";
+
+/// Installs everything of the product but a running operator: one of this machine may work in its place. Returns the kubeconfig of its
+/// account.
+pub async fn without_operator(cluster: &Cluster) -> Result<PathBuf> {
+    let file = checkout().join("deploy/operator.yaml");
+    let product = std::fs::read_to_string(&file).context("cannot read the product's manifest")?;
+    let objects = manifest::objects(&product)?;
+    let runs = |object: &DynamicObject| {
+        let types = object.types.as_ref();
+        types.is_some_and(|types| types.kind == "Deployment")
+    };
+    for object in objects.iter().filter(|object| !runs(object)) {
+        manifest::apply_object(&cluster.client(), object, None).await?;
+    }
+    let all = "system:serviceaccounts";
+    cluster.kubeconfig_as(ACCOUNT, &[all, &format!("{all}:{NAMESPACE}")])
 }
 
 /// The plugin, built for this machine.
