@@ -13,9 +13,9 @@ pub struct Story {
 }
 
 macro_rules! stories {
-    ($($file:ident: $($name:ident),* $(,)?;)*) => {
-        /// Every story.
-        pub static ALL: &[Story] = &[$($(Story {
+    ($(#[$doc:meta])* $all:ident; $($file:ident: $($name:ident),* $(,)?;)*) => {
+        $(#[$doc])*
+        pub static $all: &[Story] = &[$($(Story {
             name: concat!(stringify!($file), "::", stringify!($name)),
             play: |world| Box::pin(crate::$file::$name(world)),
         },)*)*];
@@ -23,6 +23,8 @@ macro_rules! stories {
 }
 
 stories! {
+    /// Stories that play side by side.
+    TOGETHER;
     path: an_environment_goes_from_manifest_to_pods;
     tour: every_block_of_the_readme_works;
     witness: a_secret_told_and_a_field_taken_are_seen;
@@ -93,6 +95,10 @@ stories! {
         commands_run_in_order_before_traffic_moves,
         a_command_that_cannot_run_leaves_nothing_behind,
         a_command_that_connects_at_once_finds_its_service;
+    cronjob:
+        a_run_has_what_its_release_has_and_reaches_its_services,
+        a_schedule_follows_what_is_declared_and_rests_with_its_environment,
+        a_due_run_starts_by_itself_and_ends_in_time;
     plugin:
         status_and_why_tell_what_is_waited_for,
         release_and_rollback_wait_until_it_serves,
@@ -101,4 +107,11 @@ stories! {
         one_command_runs_beside_the_replicas,
         variables_differences_and_promotion,
         uninstall_is_refused_while_an_operator_is_there;
+}
+
+stories! {
+    /// Stories that are played in this order after the others: they look at the whole cluster, or change it.
+    ALONE;
+    quiet: where_nothing_changes_nothing_is_written;
+    leaving: the_product_goes_comes_back_and_lets_go;
 }

@@ -136,6 +136,13 @@ impl World {
         said.ok(words)
     }
 
+    /// Runs another program, which must succeed, and returns what it printed. The words are split at spaces.
+    pub async fn program(&self, program: &str, words: &str) -> Result<String> {
+        let mut all = vec![program];
+        all.extend(words.split_whitespace());
+        self.run(&all, None).await?.ok(words)
+    }
+
     /// Runs kubectl and tells what it said, well or not.
     pub async fn try_kubectl(&self, words: &str) -> Result<Said> {
         let mut all = vec!["kubectl"];

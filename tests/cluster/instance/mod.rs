@@ -21,7 +21,7 @@ use crate::world::{Said, World};
 const OPERATOR: &str = "system:serviceaccount:roadstead-system:roadstead";
 
 /// A pod that restricted Pod Security admits.
-fn pod(name: &str, command: &str) -> String {
+pub fn pod(name: &str, command: &str) -> String {
     format!(
         r#"
 apiVersion: v1
