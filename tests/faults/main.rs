@@ -1,0 +1,55 @@
+//! What the operator makes of a world in which things go wrong: a proxy stands between it and the API server.
+//!
+//! Every run tells the same story, and must end in the state in which it ends when nothing goes wrong, with no object made twice and
+//! none left over. A fault that never struck proves nothing, and fails. `cargo test` plays a sample; `cargo faults` plays everything.
+
+mod fault;
+mod operator;
+mod proxy;
+mod run;
+mod stage;
+mod state;
+mod story;
+
+use std::{process::ExitCode, sync::Arc};
+
+use libtest_mimic::{Arguments, Trial};
+use run::Theatre;
+
+fn main() -> ExitCode {
+    let arguments = Arguments {
+        test_threads: Some(1),
+        ..Arguments::from_args()
+    };
+    let theatre = Arc::new(Theatre::default());
+    let conclusion = libtest_mimic::run(&arguments, trials(&theatre));
+    theatre.end();
+    conclusion.exit_code()
+}
+
+/// A trial for each thing that can go wrong. All seeds but the first, and most of the crashes, are played when everything is.
+fn trials(theatre: &Arc<Theatre>) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for scene in run::SCENES {
+        for seed in 1..=run::SEEDS {
+            let theatre = theatre.clone();
+            let name = format!("{}::seed_{seed}", scene.name);
+            let play = move || theatre.play(scene, seed).map_err(run::failed);
+            let rest = seed > 1 || !scene.sample;
+            trials.push(Trial::test(name, play).with_ignored_flag(rest));
+        }
+    }
+    for share in 0..run::CRASHES {
+        let theatre = theatre.clone();
+        let name = format!("it_is_killed_after_a_write::{share:02}_of_{}", run::CRASHES);
+        let play = move || theatre.crash(share).map_err(run::failed);
+        trials.push(Trial::test(name, play).with_ignored_flag(share % 20 != 7));
+    }
+    let theatre = theatre.clone();
+    let lost = move || theatre.namespace_lost().map_err(run::failed);
+    trials.push(Trial::test(
+        "it_starts_while_a_namespace_ends_and_lets_go_in_it",
+        lost,
+    ));
+    trials
+}

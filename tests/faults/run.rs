@@ -1,0 +1,364 @@
+//! One run: the story, a proxy with something that goes wrong, and what must be true in the end.
+
+use std::{
+    sync::{Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use libtest_mimic::Failed;
+
+use crate::{
+    fault::{
+        Fault::{self, *},
+        On, Rule, Trouble,
+    },
+    operator::Operator,
+    proxy::{self, Proxy, Writes},
+    stage::Stage,
+    state,
+    story::Story,
+};
+
+/// How many seeds each scene is played with when everything is.
+pub const SEEDS: u64 = 4;
+/// Into how many equal parts the writes of the story are cut; the operator is killed after each.
+pub const CRASHES: u64 = 60;
+
+/// Something that goes wrong.
+pub struct Scene {
+    /// What, in words.
+    pub name: &'static str,
+    rules: &'static [Rule],
+    /// Whether it is part of the sample.
+    pub sample: bool,
+}
+
+const fn rule(on: On, fault: Fault, one_in: u64, most: u32) -> Rule {
+    Rule {
+        on,
+        fault,
+        one_in,
+        most,
+    }
+}
+
+const fn scene(name: &'static str, sample: bool, rules: &'static [Rule]) -> Scene {
+    Scene {
+        name,
+        rules,
+        sample,
+    }
+}
+
+/// Everything that goes wrong, besides a crash.
+pub const SCENES: &[Scene] = &[
+    scene(
+        "writes_meet_conflicts",
+        true,
+        &[rule(On::Writes, Refused(409), 3, 30)],
+    ),
+    scene(
+        "a_busy_server_says_when_to_come_again",
+        true,
+        &[rule(On::Writes, Refused(429), 5, 12)],
+    ),
+    scene(
+        "writes_fail_with_500_and_503",
+        true,
+        &[
+            rule(On::Writes, Refused(500), 5, 12),
+            rule(On::Writes, Refused(503), 5, 12),
+        ],
+    ),
+    scene(
+        "connections_break_before_and_after_a_write",
+        true,
+        &[
+            rule(On::Writes, AnswerCut, 4, 20),
+            rule(On::Writes, Cut, 6, 12),
+        ],
+    ),
+    scene(
+        "a_write_that_took_place_is_called_failed",
+        true,
+        &[
+            rule(On::Writes, AnswerRefused(504), 3, 20),
+            rule(On::Writes, AnswerRefused(409), 5, 10),
+        ],
+    ),
+    scene(
+        "an_answer_never_comes",
+        false,
+        &[
+            rule(On::Writes, AnswerHangs, 8, 2),
+            rule(On::Writes, Hangs, 8, 2),
+        ],
+    ),
+    scene(
+        "watches_break_off_and_end_at_once",
+        true,
+        &[
+            rule(On::Watches, Breaks(2), 3, 20),
+            rule(On::Watches, Ends(1), 3, 20),
+        ],
+    ),
+    scene(
+        "a_version_is_too_old_in_a_watch_and_at_its_start",
+        true,
+        &[
+            rule(On::Watches, Expires(1), 3, 20),
+            rule(On::Watches, Refused(410), 4, 8),
+        ],
+    ),
+    scene(
+        "events_come_late_and_twice",
+        true,
+        &[
+            rule(On::Watches, Late(Duration::from_millis(900)), 2, u32::MAX),
+            rule(On::Watches, Repeats, 2, u32::MAX),
+        ],
+    ),
+    scene(
+        "watches_stand_still_for_a_while",
+        false,
+        &[rule(On::Watches, Stalls(2, Duration::from_secs(8)), 2, 12)],
+    ),
+    scene(
+        "lists_are_refused",
+        false,
+        &[
+            rule(On::Lists, Refused(500), 3, 12),
+            rule(On::Lists, Refused(429), 4, 6),
+        ],
+    ),
+    scene(
+        "the_lease_cannot_be_renewed_for_a_while",
+        false,
+        &[rule(On::Lease, Refused(500), 1, 3)],
+    ),
+];
+
+/// Where the runs are played: made when the first begins.
+#[derive(Default)]
+pub struct Theatre {
+    made: OnceLock<Result<(tokio::runtime::Runtime, Mutex<House>), String>>,
+}
+
+struct House {
+    stage: Stage,
+    undisturbed: Option<Outcome>,
+    runs: u32,
+}
+
+/// How a run went: the states that it came to, and the writes up to the change and up to the end.
+#[derive(Clone)]
+struct Outcome {
+    made: String,
+    changed: String,
+    writes: Writes,
+    ended: Writes,
+}
+
+/// The failure as the tests tell it.
+pub fn failed(error: anyhow::Error) -> Failed {
+    Failed::from(format!("{error:?}"))
+}
+
+impl Theatre {
+    /// Plays a scene with a seed.
+    pub fn play(&self, scene: &'static Scene, seed: u64) -> Result<()> {
+        self.with(async |house| {
+            let wanted = house.undisturbed().await?;
+            let trouble = Trouble::new(scene.rules, seed);
+            // The end of an Instance takes as long as all the rest: in the sample it is played with crashes only.
+            house
+                .run(trouble, None, Some(&wanted), seed > 1 || !scene.sample)
+                .await?;
+            Ok(())
+        })
+    }
+
+    /// Kills the operator after the n-th write, which is this share of all.
+    pub fn crash(&self, share: u64) -> Result<()> {
+        self.with(async |house| {
+            let wanted = house.undisturbed().await?;
+            let after = 1 + wanted.ended.count * share / CRASHES;
+            let trouble = Trouble::new(&[], 0);
+            house.run(trouble, Some(after), Some(&wanted), true).await?;
+            Ok(())
+        })
+    }
+
+    /// A Namespace is lost while no operator is there.
+    pub fn namespace_lost(&self) -> Result<()> {
+        self.with(async |house| house.namespace_lost().await)
+    }
+
+    fn with(&self, act: impl AsyncFnOnce(&mut House) -> Result<()>) -> Result<()> {
+        let made = self.made.get_or_init(|| {
+            let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
+            let stage = runtime.block_on(Stage::begin());
+            let house = House {
+                stage: stage.map_err(|e| format!("no cluster: {e:?}"))?,
+                undisturbed: None,
+                runs: 0,
+            };
+            Ok((runtime, Mutex::new(house)))
+        });
+        let (runtime, house) = made.as_ref().map_err(|e| anyhow::anyhow!(e.clone()))?;
+        let mut house = house.lock().unwrap_or_else(PoisonError::into_inner);
+        runtime.block_on(act(&mut house))
+    }
+
+    /// Ends the cluster.
+    pub fn end(self: std::sync::Arc<Self>) {
+        let made = std::sync::Arc::into_inner(self).and_then(|theatre| theatre.made.into_inner());
+        if let Some(Ok((_runtime, house))) = made {
+            let house = house.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = house.stage.end() {
+                eprintln!("the cluster did not end well: {error:?}");
+            }
+        }
+    }
+}
+
+impl House {
+    /// How the story ends when nothing goes wrong.
+    async fn undisturbed(&mut self) -> Result<Outcome> {
+        if let Some(known) = &self.undisturbed {
+            return Ok(known.clone());
+        }
+        let outcome = self.run(Trouble::new(&[], 0), None, None, true).await?;
+        self.undisturbed = Some(outcome.clone());
+        Ok(outcome)
+    }
+
+    /// The operator starts while a Namespace ends in which it has no right any more: it lets go of what it holds there, and begins anew.
+    async fn namespace_lost(&mut self) -> Result<()> {
+        self.runs += 1;
+        let name = format!("run{:03}x", self.runs);
+        let folder = self.stage.folder(&name)?;
+        let story = Story {
+            client: &self.stage.client,
+            name: &name,
+        };
+        let quiet = || Trouble::new(&[], 0);
+        let proxy = Proxy::begin(&self.stage.account, quiet(), None).await?;
+        let operator = Operator::begin(proxy, &folder)?;
+        story.make().await?;
+        story.ready(1).await?;
+        operator.end().await?;
+        let before = story.namespace().await?;
+        let account = proxy::client(&self.stage.account).await?;
+        story.lose_namespace(&account).await?;
+        let proxy = Proxy::begin(&self.stage.account, quiet(), None).await?;
+        let operator = Operator::begin(proxy, &folder)?;
+        let anew = story.begins_anew(&before).await;
+        operator.end().await?;
+        anew
+    }
+
+    async fn run(
+        &mut self,
+        trouble: Trouble,
+        crash: Option<u64>,
+        wanted: Option<&Outcome>,
+        ends: bool,
+    ) -> Result<Outcome> {
+        self.runs += 1;
+        let name = format!("run{:03}x", self.runs);
+        let folder = self.stage.folder(&name)?;
+        let begun = Instant::now();
+        let proxy = Proxy::begin(&self.stage.account, trouble, crash).await?;
+        let operator = Operator::begin(proxy, &folder)?;
+        let story = Story {
+            client: &self.stage.client,
+            name: &name,
+        };
+        let outcome = tell(&story, &operator, wanted, ends).await;
+        let starts = operator.starts();
+        let struck = operator.proxy.trouble().struck();
+        let said = format!(
+            "{name}: {:.1} s, {} writes, {starts} starts, struck {:?}",
+            begun.elapsed().as_secs_f64(),
+            operator.proxy.writes().count,
+            struck.iter().map(|(_, n)| n).collect::<Vec<_>>()
+        );
+        operator.end().await?;
+        eprintln!("{said}");
+        if let Err(error) = &outcome {
+            std::fs::write(folder.join("failure.txt"), format!("{error:?}"))?;
+        }
+        let outcome =
+            outcome.with_context(|| format!("{said}; the log is in {}", folder.display()))?;
+        for (rule, times) in &struck {
+            ensure!(*times > 0, "it never struck: {rule:?}");
+        }
+        if let Some(wanted) = wanted {
+            ensure!(crash.is_none() || starts > 1, "it was never killed");
+            judge(&outcome.writes, &wanted.writes, &struck)?;
+        }
+        Ok(outcome)
+    }
+}
+
+/// The story, with the end of the Instance or without; and that it comes to the same as without faults.
+async fn tell(
+    story: &Story<'_>,
+    operator: &Operator,
+    wanted: Option<&Outcome>,
+    ends: bool,
+) -> Result<Outcome> {
+    story.make().await?;
+    story.ready(1).await?;
+    let made = settled(story, operator, wanted.map(|w| w.made.as_str())).await?;
+    story.change().await?;
+    story.ready(2).await?;
+    let changed = settled(story, operator, wanted.map(|w| w.changed.as_str())).await?;
+    let writes = operator.proxy.writes();
+    if ends {
+        story.end().await?;
+    }
+    Ok(Outcome {
+        made,
+        changed,
+        writes,
+        ended: operator.proxy.writes(),
+    })
+}
+
+/// The state once it is as it should be, or, where that is not known yet, once nothing has been written for a while.
+async fn settled(story: &Story<'_>, operator: &Operator, wanted: Option<&str>) -> Result<String> {
+    if let Some(wanted) = wanted {
+        story.reaches(wanted).await?;
+        return Ok(wanted.to_owned());
+    }
+    loop {
+        let (before, state) = (operator.proxy.writes().count, story.state().await?);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let rests = operator.proxy.writes().count == before && story.state().await? == state;
+        // Kubernetes takes its time to remove what has lost its owner.
+        if rests && !state.contains(state::ORPHAN) {
+            return Ok(state);
+        }
+    }
+}
+
+/// No object is made twice, and no fault costs more than a few writes.
+fn judge(got: &Writes, wanted: &Writes, struck: &[(Rule, u32)]) -> Result<()> {
+    let made = |writes: &Writes, plural: &str| writes.made.get(plural).copied().unwrap_or(0);
+    for plural in ["jobs", "releases"] {
+        let (got, wanted) = (made(got, plural), made(wanted, plural));
+        ensure!(got == wanted, "{got} {plural} were made, not {wanted}");
+    }
+    let struck: u32 = struck
+        .iter()
+        .filter(|(rule, _)| rule.on == On::Writes)
+        .map(|(_, n)| n)
+        .sum();
+    let most = wanted.count + wanted.count / 4 + 2 * u64::from(struck) + 10;
+    let count = got.count;
+    ensure!(count <= most, "{count} writes in place of {}", wanted.count);
+    Ok(())
+}
