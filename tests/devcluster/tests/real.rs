@@ -1,4 +1,4 @@
-//! What a real cluster promises. They take minutes and root, so they run when asked: `cargo test --test real -- --ignored --test-threads=1`.
+//! What a real cluster promises: it works, several run side by side, and each leaves nothing behind, however it ends.
 
 use std::{
     process::Command,
@@ -17,6 +17,7 @@ use devcluster::{
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, api::ListParams, api::PostParams, runtime::wait};
 use serde_json::json;
+use tokio::sync::Mutex;
 
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -56,11 +57,48 @@ fn pod(image: &str, script: &str) -> Result<Pod> {
     }))?)
 }
 
+/// One test at a time: each starts clusters of its own.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Set in a process that holds a cluster until it is killed.
+const HOLD: &str = "DEVCLUSTER_TEST_HOLD";
+
 #[tokio::test]
-#[ignore = "starts a cluster"]
-async fn a_pod_by_digest_resolves_names_and_nothing_is_left_when_the_cluster_ends() -> Result<()> {
-    let place = Place::new("self")?;
-    let cluster = Cluster::start(Options::named("self")).await?;
+async fn two_clusters_run_at_once_and_one_whose_test_is_killed_is_removed() -> Result<()> {
+    if std::env::var_os(HOLD).is_some() {
+        let _cluster = Cluster::start(Options::named("killed").without_metrics()).await?;
+        return std::future::pending().await;
+    }
+    let _turn = TURN.lock().await;
+    let (place, killed) = (Place::new("self")?, Place::new("killed")?);
+    let this = "two_clusters_run_at_once_and_one_whose_test_is_killed_is_removed";
+    let mut test = Command::new(std::env::current_exe()?)
+        .args(["--exact", this])
+        .env(HOLD, "1")
+        .spawn()?;
+    let owner = Identity::of(test.id());
+    let cluster = Cluster::start(Options::named("self").without_metrics()).await?;
+    let ready = |state: &State| state.ready && state.owner == owner;
+    let up = || matches!(State::load(&killed), Ok(Some(state)) if ready(&state));
+    eventually("the other cluster is up", up).await?;
+
+    test.kill()?;
+    test.wait()?;
+    eventually("nothing of the other is left", || nothing_is_left(&killed)).await?;
+    names_are_resolved_in_a_pod(&cluster).await?;
+    let stranger: Api<Secret> =
+        Api::default_namespaced(cluster.client_as("stranger", &["guests"]).await?);
+    let seen = stranger.list(&ListParams::default()).await;
+    assert!(matches!(seen, Err(kube::Error::Api(status)) if status.code == 403));
+    assert!(cluster.kubeconfig_as("stranger", &["a", "b"])?.is_file());
+    assert!(!nothing_is_left(&place));
+    cluster.stop()?;
+    assert!(nothing_is_left(&place));
+    Ok(())
+}
+
+/// A pod of an image by its digest runs and finds the API server by its name.
+async fn names_are_resolved_in_a_pod(cluster: &Cluster) -> Result<()> {
     let mut image = Image::named("docker.io/acme/toy:1").user(1000);
     let busybox = devcluster::debian::unpacked(&["busybox-static"])?.join("bin/busybox");
     image.layer.file("/bin/sh", 0o755, &busybox)?;
@@ -79,59 +117,16 @@ async fn a_pod_by_digest_resolves_names_and_nothing_is_left_when_the_cluster_end
         wait::await_condition(pods.clone(), "one-shot", ended),
     )
     .await??;
-    let status = pod
-        .and_then(|pod| pod.status)
-        .context("a pod without a status")?;
-    assert_eq!(
-        status.phase.as_deref(),
-        Some("Succeeded"),
-        "{}",
-        pods.logs("one-shot", &Default::default()).await?
-    );
-
-    let stranger: Api<Secret> =
-        Api::default_namespaced(cluster.client_as("stranger", &["guests"]).await?);
-    assert!(
-        matches!(stranger.list(&ListParams::default()).await, Err(kube::Error::Api(status)) if status.code == 403)
-    );
-    assert!(cluster.kubeconfig_as("stranger", &["a", "b"])?.is_file());
-
-    cluster.stop()?;
-    assert!(nothing_is_left(&place));
-    Ok(())
-}
-
-/// Not a test of its own: what the next one kills.
-#[tokio::test]
-#[ignore = "is started by another test"]
-async fn holder() -> Result<()> {
-    if std::env::var_os("HOLD").is_some() {
-        let _cluster = Cluster::start(Options::named("killed").without_metrics()).await?;
-        std::future::pending::<()>().await;
-    }
+    let status = pod.and_then(|pod| pod.status);
+    let phase = status.context("a pod without a status")?.phase;
+    let said = pods.logs("one-shot", &Default::default()).await?;
+    assert_eq!(phase.as_deref(), Some("Succeeded"), "{said}");
     Ok(())
 }
 
 #[tokio::test]
-#[ignore = "starts a cluster"]
-async fn the_cluster_of_a_killed_test_is_removed() -> Result<()> {
-    let place = Place::new("killed")?;
-    let mut test = Command::new(std::env::current_exe()?)
-        .args(["--ignored", "--exact", "holder"])
-        .env("HOLD", "1")
-        .spawn()?;
-    let owner = Identity::of(test.id());
-    let ready = |state: &State| state.ready && state.owner == owner;
-    let guarded = || matches!(State::load(&place), Ok(Some(state)) if ready(&state));
-    eventually("the cluster is up", guarded).await?;
-    test.kill()?;
-    test.wait()?;
-    eventually("nothing of it is left", || nothing_is_left(&place)).await
-}
-
-#[tokio::test]
-#[ignore = "starts a cluster"]
 async fn a_start_clears_up_after_one_that_was_killed_half_way() -> Result<()> {
+    let _turn = TURN.lock().await;
     let place = Place::new("killed-early")?;
     let program = env!("CARGO_BIN_EXE_devcluster");
     let mut up = Command::new(program)
