@@ -133,7 +133,7 @@ pub const SCENES: &[Scene] = &[
         ],
     ),
     scene(
-        "the_lease_cannot_be_renewed_for_a_while",
+        "the_lease_is_refused_at_first",
         false,
         &[rule(On::Lease, Refused(500), 1, 3)],
     ),
