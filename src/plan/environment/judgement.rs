@@ -6,7 +6,7 @@ use super::{
     trouble::{Trouble, blocked},
 };
 use crate::{
-    api::environment::PendingChange,
+    api::{environment::PendingChange, release::Step as Done},
     plan::{
         build::{snapshot::Phase, variables::Origin},
         verdict::Verdict,
@@ -186,7 +186,12 @@ impl Life {
         let unshared = scene.copy.unshared.iter();
         let problems = self.today.problems.iter();
         let conflicts = problems.filter(|p| p.reason == "PrefixConflict");
-        let all: [Oddity; 4] = [
+        let all: [Oddity; 5] = [
+            (
+                "CommandsRunSince",
+                "Release commands that have run since what it went back to, and that no rollback undoes",
+                self.commands_since(),
+            ),
             (
                 "UnresolvedPlaceholder",
                 "These name no variable and are passed on as they are",
@@ -212,6 +217,30 @@ impl Life {
         ];
         all.into_iter()
             .filter(|(_, _, names)| !names.is_empty())
+            .collect()
+    }
+
+    /// The Releases whose commands have run since the one that it went back to, with those commands.
+    fn commands_since(&self) -> Vec<String> {
+        let back = self
+            .leading()
+            .and_then(|(_, r)| Some((r.number, r.back_to.as_ref()?)));
+        let Some((now, then)) = back else {
+            return Vec::new();
+        };
+        let then = self
+            .history
+            .find(then)
+            .map_or(now, |attempt| attempt.number);
+        let between = self.history.attempts.iter();
+        let between = between.filter(|attempt| attempt.number > then && attempt.number < now);
+        between
+            .filter_map(|attempt| {
+                let steps = attempt.snapshot.as_ref()?.steps();
+                let ran = |step: &&Done| step.name != "rollout" && step.state != "Waiting";
+                let names: Vec<&str> = steps.iter().filter(ran).map(|s| s.name.as_str()).collect();
+                (!names.is_empty()).then(|| format!("{} ({})", attempt.name, names.join(", ")))
+            })
             .collect()
     }
 

@@ -4,6 +4,7 @@ mod commands;
 mod holds;
 mod once;
 mod probe;
+mod promote;
 mod reach;
 mod serving;
 
@@ -11,6 +12,7 @@ pub use commands::*;
 pub use holds::*;
 pub use once::*;
 pub use probe::*;
+pub use promote::*;
 pub use reach::*;
 pub use serving::*;
 
