@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     configuration::Configuration,
+    pod::reaches,
     variables::{CONFIGURATION, Entry, From, for_kubelet},
 };
 use crate::{
@@ -101,6 +102,26 @@ impl Record {
         };
         self.variables.iter().map(one).collect()
     }
+
+    /// What runs before a command that may connect to its Services at once, and only once: a container that waits until they can be reached.
+    pub fn before(&self, seen: &Seen<'_>) -> Vec<Value> {
+        let services = self.templates.keys();
+        let found = services.filter_map(|service| credentials_of(seen, service));
+        let addresses: Vec<String> = found
+            .filter_map(|c| Some(format!("{}:{}", c.text("host")?, c.text("port")?)))
+            .collect();
+        let image = seen.image().filter(|_| !addresses.is_empty());
+        image
+            .iter()
+            .map(|image| reaches(image, &addresses))
+            .collect()
+    }
+}
+
+/// The credentials of a Service, if they are ours.
+pub fn credentials_of(seen: &Seen<'_>, service: &str) -> Option<Found<facts::Secret>> {
+    let found = seen.get::<facts::Secret>(&format!("{service}-credentials"))?;
+    found.kept.owner.is_some().then_some(found)
 }
 
 /// The Secret that holds what an attached Service gives an Environment today.

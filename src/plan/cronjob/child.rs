@@ -150,6 +150,7 @@ impl<'a> Run<'a> {
         let mut labels = self.labels();
         labels.remove(crate::api::OWNER);
         let pod = Pod {
+            first: record.before(self.scene.seen),
             labels,
             owner: self.scene.me.uid.to_string(),
             name: CONTAINER.to_owned(),

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Map, json};
 
-use super::{Scene, course::Course, history::job_id, services, trouble};
+use super::{Scene, course::Course, history::job_id, trouble};
 use crate::{
     api::{RELEASE, application::ReleaseCommand, release::Step as Done},
     kinds::Of,
@@ -162,11 +162,8 @@ impl Course {
         let configuration = &self.record.configuration;
         let like = configuration.web().or(configuration.containers.first());
         let resources = like.and_then(|c| c.resources.as_ref());
-        let image = scene.seen.image();
-        let addresses = services::addresses(scene, &self.record);
-        let image = image.filter(|_| !addresses.is_empty());
         let template = Pod {
-            first: image.iter().map(|i| pod::reaches(i, &addresses)).collect(),
+            first: self.record.before(scene.seen),
             labels: marks,
             owner: scene.me.uid.to_string(),
             name: command.name.clone(),

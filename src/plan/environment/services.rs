@@ -14,7 +14,7 @@ use crate::{
         build::{
             configuration::short_hash,
             meta::Child,
-            snapshot::{Record, secret_of},
+            snapshot::{Record, credentials_of, secret_of},
             variables::{Content, Origin, Said},
         },
         facts,
@@ -71,10 +71,7 @@ impl Attached {
 }
 
 fn credentials(scene: &Scene<'_>, service: &str) -> Option<Found<facts::Secret>> {
-    let found = scene
-        .seen
-        .get::<facts::Secret>(&format!("{service}-credentials"))?;
-    found.kept.owner.is_some().then_some(found)
+    credentials_of(scene.seen, service)
 }
 
 /// The Services that the Environment names today.
@@ -271,15 +268,6 @@ pub fn mark(scene: &Scene<'_>, attached: &[Attached], record: &Record) -> Option
     }
     let bytes: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
     (!bytes.is_empty()).then(|| short_hash(&bytes))
-}
-
-/// Where the Services of this Release take connections.
-pub fn addresses(scene: &Scene<'_>, record: &Record) -> Vec<String> {
-    let services = record.templates.keys();
-    let found = services.filter_map(|service| credentials(scene, service));
-    found
-        .filter_map(|c| Some(format!("{}:{}", c.text("host")?, c.text("port")?)))
-        .collect()
 }
 
 /// Every secret value of these Services, for keeping them out of what is shown.
