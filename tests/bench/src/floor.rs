@@ -1,0 +1,120 @@
+//! The floor: a bare client that knows beforehand what to write, and writes nothing else, so many at once as the operator.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use axum::http::{Request, header};
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::Client;
+use serde_json::Value;
+
+use crate::{
+    mix,
+    record::{Template, Write},
+};
+
+/// Words of the template, and what stands in their place.
+type Words = Vec<(String, String)>;
+
+/// Writes everything for so many sets.
+pub async fn write(
+    client: &Client,
+    template: &Template,
+    uids: &BTreeMap<String, String>,
+    sets: usize,
+) -> Result<()> {
+    let instances: Vec<usize> = (0..sets).step_by(mix::SHARE).collect();
+    chains(
+        client,
+        template,
+        uids,
+        instances.into_iter().map(|n| (n, None)),
+    )
+    .await?;
+    let parts = (0..sets).flat_map(|n| template.parts.keys().map(move |part| (n, Some(*part))));
+    chains(client, template, uids, parts).await
+}
+
+async fn chains(
+    client: &Client,
+    template: &Template,
+    uids: &BTreeMap<String, String>,
+    all: impl Iterator<Item = (usize, Option<&'static str>)>,
+) -> Result<()> {
+    stream::iter(all)
+        .map(Ok)
+        .try_for_each_concurrent(mix::AT_ONCE, async |(set, part)| {
+            let writes = match part {
+                None => &template.instance,
+                Some(part) => template.parts.get(part).context("no such part")?,
+            };
+            let mut words = words(template, uids, set);
+            for write in writes {
+                send(client, write, &mut words).await?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+fn words(template: &Template, uids: &BTreeMap<String, String>, set: usize) -> Words {
+    let names = [
+        (mix::instance(0), mix::instance(set)),
+        (mix::set(0), mix::set(set)),
+    ];
+    let mut words: Words = Vec::new();
+    for (name, uid) in &template.uids {
+        let mut own = name.clone();
+        for (from, to) in &names {
+            own = own.replace(from, to);
+        }
+        if let Some(own) = uids.get(&own) {
+            stands_for(&mut words, uid, own);
+        }
+    }
+    words.extend(names);
+    words
+}
+
+/// One UID for another, also where only its beginning is used.
+fn stands_for(words: &mut Words, uid: &str, own: &str) {
+    words.push((uid.to_owned(), own.to_owned()));
+    if let Some((short, own)) = uid.get(..8).zip(own.get(..8)) {
+        words.push((short.to_owned(), own.to_owned()));
+    }
+}
+
+async fn send(client: &Client, write: &Write, words: &mut Words) -> Result<()> {
+    let fill = |text: &str| {
+        words
+            .iter()
+            .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    };
+    let path = fill(&write.path);
+    let request = Request::builder()
+        .method(write.method.clone())
+        .uri(&path)
+        .header(header::CONTENT_TYPE, &write.content_type)
+        .header(header::ACCEPT, "application/json")
+        .body(kube::client::Body::from(fill(&write.body).into_bytes()))?;
+    let answer = client.send(request).await?;
+    let status = answer.status();
+    let said = answer.into_body().collect_bytes().await?;
+    let what = || {
+        format!(
+            "{} {path}: {}",
+            write.method,
+            String::from_utf8_lossy(&said)
+        )
+    };
+    ensure!(status.is_success(), what());
+    if let Some(uid) = &write.uid
+        && !words.iter().any(|(from, _)| from == uid)
+    {
+        let object: Value = serde_json::from_slice(&said)?;
+        if let Some(own) = object["metadata"]["uid"].as_str() {
+            stands_for(words, uid, own);
+        }
+    }
+    Ok(())
+}

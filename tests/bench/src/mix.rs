@@ -1,0 +1,104 @@
+//! What is declared: for each set an Application, an Environment with two containers, a Service and a Cronjob; ten sets to an Instance.
+
+use anyhow::Result;
+use devcluster::manifest;
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::Client;
+
+/// How many sets stand in an Instance.
+pub const SHARE: usize = 10;
+/// How many requests are under way at once, the operator's default.
+pub const AT_ONCE: usize = 16;
+
+/// The kinds of a set, and what its objects are called.
+pub const PARTS: [(&str, &str); 4] = [
+    ("Application", "app"),
+    ("Environment", "env"),
+    ("Service", "svc"),
+    ("Cronjob", "cron"),
+];
+
+const CLASS: &str = r#"
+apiVersion: roadstead.dev/v1alpha1
+kind: ServiceClass
+metadata: {name: toy}
+spec:
+  type: Cache
+  displayName: Toy
+  image: docker.io/library/busybox:1.36
+  user: 1000
+  ports: [{name: toy, port: 6379, protocol: tcp, default: true}]
+  data: {mountPath: /data, size: 1Gi}
+  tiers: {development: {memoryGb: 1, cpu: 50m}, production: {memoryGb: 1}}
+  command: [sleep, "86400"]
+  env: [{name: PASSWORD, from: Password}]
+  readiness: {command: ["true"]}
+"#;
+
+/// The name of a set's Instance.
+pub fn instance(set: usize) -> String {
+    format!("zz{}zz", set / SHARE)
+}
+
+/// The beginning of the names of a set's objects.
+pub fn set(set: usize) -> String {
+    format!("zq{set}zq")
+}
+
+fn instance_yaml(name: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {{name: instance-{name}, labels: {{roadstead.dev/instance: {name}}}}}\n---\n\
+         apiVersion: roadstead.dev/v1alpha1\nkind: Instance\nmetadata: {{name: {name}}}\n\
+         spec: {{name: {name}, description: Measured, quota: {{pods: \"100\"}}}}\n"
+    )
+}
+
+fn set_yaml(name: &str) -> String {
+    format!(
+        r#"
+apiVersion: roadstead.dev/v1alpha1
+kind: Application
+metadata: {{name: {name}-app}}
+spec:
+  image: docker.io/library/busybox:1.36
+  port: 8000
+  containers:
+  - {{name: web, kind: Web, command: [sleep, "86400"]}}
+  - {{name: worker, kind: Worker, command: [sleep, "86400"]}}
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Environment
+metadata: {{name: {name}-env}}
+spec: {{applicationRef: {{name: {name}-app}}, variables: [{{name: STAGE, value: live}}]}}
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Service
+metadata: {{name: {name}-svc}}
+spec: {{classRef: {{name: toy}}}}
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Cronjob
+metadata: {{name: {name}-cron}}
+spec: {{environmentRef: {{name: {name}-env}}, command: ["true"], frequency: Daily, time: "02:30"}}
+"#
+    )
+}
+
+/// Declares the sets of this range, and their Instances.
+pub async fn declare(client: &Client, sets: std::ops::Range<usize>) -> Result<()> {
+    manifest::apply(client, CLASS, None).await?;
+    let instances: Vec<String> = sets.clone().step_by(SHARE).map(instance).collect();
+    stream::iter(instances)
+        .map(Ok)
+        .try_for_each_concurrent(AT_ONCE, async |name| {
+            manifest::apply(client, &instance_yaml(&name), None).await
+        })
+        .await?;
+    stream::iter(sets)
+        .map(Ok)
+        .try_for_each_concurrent(AT_ONCE, async |n| {
+            let ns = format!("instance-{}", instance(n));
+            manifest::apply(client, &set_yaml(&set(n)), Some(&ns)).await
+        })
+        .await
+}

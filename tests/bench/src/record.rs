@@ -1,0 +1,198 @@
+//! What the operator writes for one set, word by word: the floor writes the same for many.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context, Result};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use kube::Client;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::{mix, rig::Operator, rig::Rig};
+
+/// A write that was carried out.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// Its method.
+    pub method: Method,
+    /// Its path and query.
+    pub path: String,
+    /// What its body is.
+    pub content_type: String,
+    /// Its body.
+    pub body: String,
+    /// The UID of the object that was answered with.
+    pub uid: Option<String>,
+}
+
+/// What is written for an Instance, and for each part of a set, in order.
+#[derive(Debug, Default)]
+pub struct Template {
+    /// For the Instance.
+    pub instance: Vec<Write>,
+    /// For the parts of a set.
+    pub parts: BTreeMap<&'static str, Vec<Write>>,
+    /// The UIDs of what was declared, by name.
+    pub uids: BTreeMap<String, String>,
+}
+
+type Shared = Arc<(Client, Mutex<Vec<Write>>)>;
+
+impl Template {
+    /// Records it on a cluster of its own.
+    pub async fn record(program: &Path, full: bool) -> Result<Self> {
+        let rig = Rig::begin(full).await?;
+        mix::declare(&rig.client, 0..1).await?;
+        let shared: Shared = Arc::new((rig.bare_client().await?, Mutex::default()));
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let server = format!("http://{}", listener.local_addr()?);
+        let router = Router::new().fallback(pass).with_state(shared.clone());
+        let proxy = tokio::spawn(async move { axum::serve(listener, router).await });
+        let file = rig.account.with_file_name("recorded.yaml");
+        std::fs::write(&file, kubeconfig(&server))?;
+        let operator = Operator::begin(program, &file)?;
+        operator.at_rest(|| Ok(())).await?;
+        drop(operator);
+        proxy.abort();
+        let writes = shared
+            .1
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut template = Self {
+            uids: uids(&rig.client, 0..1).await?,
+            ..Self::default()
+        };
+        for write in writes {
+            template.file(write);
+        }
+        rig.end()?;
+        Ok(template)
+    }
+
+    /// How many writes there are for so many sets.
+    pub fn count(&self, sets: usize) -> usize {
+        let parts: usize = self.parts.values().map(Vec::len).sum();
+        sets * parts + sets.div_ceil(mix::SHARE) * self.instance.len()
+    }
+
+    fn file(&mut self, write: Write) {
+        let set = mix::set(0);
+        let part = mix::PARTS
+            .iter()
+            .find(|(_, part)| write.path.contains(&format!("{set}-{part}")));
+        // A POST names its object in the body alone.
+        let part = part.or_else(|| {
+            let body: Value = serde_json::from_str(&write.body).ok()?;
+            let name = body["metadata"]["name"].as_str()?.to_owned();
+            let mut parts = mix::PARTS.iter();
+            parts.find(|(_, part)| name.contains(&format!("{set}-{part}")))
+        });
+        match part {
+            Some((_, part)) => self.parts.entry(part).or_default().push(write),
+            None if write.path.contains(&mix::instance(0)) => self.instance.push(write),
+            None => {}
+        }
+    }
+}
+
+async fn pass(State(shared): State<Shared>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    parts.headers.remove(header::HOST);
+    let Ok(body) = to_bytes(body, 16 << 20).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let (method, uri) = (parts.method.clone(), parts.uri.clone());
+    let content = parts.headers.get(header::CONTENT_TYPE).cloned();
+    let sent = kube::client::Body::from(body.to_vec());
+    let answer = shared.0.send(axum::http::Request::from_parts(parts, sent));
+    let Ok(answer) = answer.await else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    let (head, body) = answer.into_parts();
+    let path = uri.path();
+    let counts = method != Method::GET && head.status.is_success() && !path.contains("/events");
+    if !counts {
+        return Response::from_parts(head, Body::new(body));
+    }
+    let Ok(said) = body.collect_bytes().await else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    let object: Value = serde_json::from_slice(&said).unwrap_or_default();
+    let write = Write {
+        method,
+        path: uri.path_and_query().map_or(path, |p| p.as_str()).to_owned(),
+        content_type: content
+            .and_then(|c| c.to_str().map(str::to_owned).ok())
+            .unwrap_or_default(),
+        body: without_version(&text),
+        uid: object["metadata"]["uid"].as_str().map(str::to_owned),
+    };
+    let mut writes = shared.1.lock().unwrap_or_else(PoisonError::into_inner);
+    writes.push(write);
+    Response::from_parts(head, Body::from(said))
+}
+
+/// A bare client knows no versions.
+fn without_version(body: &str) -> String {
+    let Ok(mut value) = serde_json::from_str::<Value>(body) else {
+        return body.to_owned();
+    };
+    if let Some(meta) = value["metadata"].as_object_mut() {
+        meta.remove("resourceVersion");
+    }
+    value.to_string()
+}
+
+/// The UIDs of what is declared, by name.
+pub async fn uids(
+    client: &Client,
+    sets: std::ops::Range<usize>,
+) -> Result<BTreeMap<String, String>> {
+    use kube::{
+        Api, ResourceExt,
+        api::{DynamicObject, ListParams},
+        core::{ApiResource, GroupVersionKind},
+    };
+    let mut uids = BTreeMap::new();
+    let kinds = [("Instance", "instances")].into_iter().chain([
+        ("Application", "applications"),
+        ("Environment", "environments"),
+        ("Service", "managedservices"),
+        ("Cronjob", "appcronjobs"),
+    ]);
+    for (kind, plural) in kinds {
+        let kind = GroupVersionKind::gvk("roadstead.dev", "v1alpha1", kind);
+        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
+        let all: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+        for object in all.list(&ListParams::default()).await? {
+            let uid = object.uid().context("an object without a UID")?;
+            uids.insert(object.name_any(), uid);
+        }
+    }
+    anyhow::ensure!(
+        uids.len() >= sets.len() * mix::PARTS.len(),
+        "not all is there"
+    );
+    Ok(uids)
+}
+
+fn kubeconfig(server: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: proxy\n\
+         clusters: [{{name: proxy, cluster: {{server: \"{server}\"}}}}]\n\
+         users: [{{name: proxy, user: {{}}}}]\n\
+         contexts: [{{name: proxy, context: {{cluster: proxy, user: proxy}}}}]\n"
+    )
+}

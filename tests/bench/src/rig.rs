@@ -1,0 +1,205 @@
+//! A fresh API server with its etcd, an operator beside it, and what both use.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use devcluster::{Cluster, Options, manifest, place::checkout, product};
+use kube::{Client, Config, config::KubeConfigOptions, config::Kubeconfig};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(900);
+/// For so long nothing is written once all is done.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// Rights everywhere at once: how soon the rights of a new Instance work is the API server's affair, and would blur what is measured.
+const RIGHTS: &str = r#"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: measured}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: roadstead-instance}
+subjects: [{kind: ServiceAccount, name: roadstead, namespace: roadstead-system}]
+"#;
+
+/// A cluster to measure on.
+pub struct Rig {
+    /// The administrator's client.
+    pub client: Client,
+    /// The kubeconfig of the operator's account.
+    pub account: PathBuf,
+    cluster: Cluster,
+}
+
+impl Rig {
+    /// A fresh one.
+    pub async fn begin(full: bool) -> Result<Self> {
+        let options = Options::named("bench");
+        let options = match full {
+            true => options.nodes(0).fake_nodes(20),
+            false => options.api_only(),
+        };
+        let cluster = Cluster::start(options.fsync()).await?;
+        let account = product::without_operator(&cluster).await?;
+        let client = cluster.client();
+        manifest::apply(&client, RIGHTS, None).await?;
+        Ok(Self {
+            client,
+            account,
+            cluster,
+        })
+    }
+
+    /// A client of the operator's account that retries nothing by itself.
+    pub async fn bare_client(&self) -> Result<Client> {
+        let file = Kubeconfig::read_from(&self.account)?;
+        let options = KubeConfigOptions::default();
+        let mut config = Config::from_custom_kubeconfig(file, &options).await?;
+        config.default_retry = false;
+        config.read_timeout = None;
+        Ok(Client::try_from(config)?)
+    }
+
+    /// CPU seconds that API server and etcd have used.
+    pub fn cpu(&self) -> Result<f64> {
+        let programs = &self.cluster.state().context("not our cluster")?.programs;
+        let servers = programs
+            .iter()
+            .filter(|p| ["etcd", "kube-apiserver"].contains(&p.name.as_str()));
+        servers.map(|p| cpu(p.process.pid())).sum()
+    }
+
+    /// Ends it.
+    pub fn end(self) -> Result<()> {
+        self.cluster.stop()
+    }
+}
+
+/// An operator.
+pub struct Operator {
+    child: Child,
+    address: SocketAddr,
+    /// When it was started.
+    pub begun: Instant,
+}
+
+impl Operator {
+    /// Starts this program, which works through this kubeconfig.
+    pub fn begin(program: &Path, kubeconfig: &Path) -> Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let log = checkout().join("target/tmp");
+        fs::create_dir_all(&log)?;
+        let log = fs::File::create(log.join("bench-operator.log"))?;
+        let child = Command::new(program)
+            .args(["--leader-elect", "false", "--listen", &address.to_string()])
+            .env("KUBECONFIG", kubeconfig)
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .context("cannot start the operator")?;
+        Ok(Self {
+            child,
+            address,
+            begun: Instant::now(),
+        })
+    }
+
+    /// CPU seconds that it has used.
+    pub fn cpu(&self) -> Result<f64> {
+        cpu(self.pid()?)
+    }
+
+    /// Bytes that it holds in memory.
+    pub fn memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        Ok(kib.context("no VmRSS")? << 10)
+    }
+
+    /// How many requests it has sent, by method.
+    pub async fn requests(&self) -> Result<Requests> {
+        let text = self.ask("/metrics").await?;
+        let mut requests = Requests::default();
+        let lines = text.lines();
+        for line in lines.filter(|l| l.starts_with("rest_client_requests_total{")) {
+            let count: f64 = line.rsplit(' ').next().context("no count")?.parse()?;
+            let count = count as u64;
+            match line.contains("method=\"GET\"") {
+                true => requests.reads += count,
+                false => requests.writes += count,
+            }
+            if line.contains("code=\"409\"") {
+                requests.conflicts += count;
+            }
+        }
+        Ok(requests)
+    }
+
+    /// Waits until it has nothing more to write, and tells when its last write was; `watch` is called along the way.
+    pub async fn at_rest(&self, mut watch: impl FnMut() -> Result<()>) -> Result<Instant> {
+        let deadline = Instant::now() + PATIENCE;
+        let (mut last, mut writes) = (Instant::now(), 0);
+        while Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let now = self.requests().await.unwrap_or_default();
+            let ready = self.ask("/readyz").await.is_ok_and(|a| a.contains(" 200 "));
+            if now.writes != writes || !ready {
+                (last, writes) = (Instant::now(), now.writes);
+                watch()?;
+            } else if last.elapsed() > QUIET {
+                return Ok(last);
+            }
+        }
+        bail!("it never came to rest")
+    }
+
+    async fn ask(&self, path: &str) -> Result<String> {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut socket = tokio::net::TcpStream::connect(self.address).await?;
+        let request = format!("GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n");
+        socket.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+
+    fn pid(&self) -> Result<i32> {
+        Ok(i32::try_from(self.child.id())?)
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Requests of an operator.
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize, serde::Serialize)]
+pub struct Requests {
+    /// Lists and watches; it gets nothing one by one.
+    pub reads: u64,
+    /// Everything else, Events too.
+    pub writes: u64,
+    /// Answers that somebody else was faster.
+    pub conflicts: u64,
+}
+
+/// CPU seconds that a process has used.
+pub fn cpu(pid: i32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after = stat.rsplit(") ").next().context("a strange stat")?;
+    let mut fields = after.split(' ').skip(11);
+    let mut next = || fields.next().and_then(|f| f.parse::<f64>().ok());
+    let ticks = next().zip(next()).map(|(user, system)| user + system);
+    // Linux tells programs of time in hundredths of a second, whatever its own clock does.
+    Ok(ticks.context("a strange stat")? / 100.0)
+}
