@@ -1,6 +1,10 @@
 //! The product on a cluster: its images, its charts.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 use kube::api::DynamicObject;
@@ -85,6 +89,7 @@ pub fn install(cluster: &Cluster, images: &Images) -> Result<()> {
         &[("image.repository", repository), ("image.tag", tag)],
     );
     run::output(&mut roadstead)?;
+    kinds_are_known(cluster)?;
     progress.done();
     let progress = Progress::begin("Installing charts/roadstead-catalogue");
     let mut catalogue = upgrade(cluster, "roadstead-catalogue")?;
@@ -99,6 +104,37 @@ pub fn install(cluster: &Cluster, images: &Images) -> Result<()> {
     run::output(&mut catalogue)?;
     progress.done();
     Ok(())
+}
+
+/// Waits until the API server tells of every kind of the product. It tells of new ones a moment after it serves them, and helm asks it.
+fn kinds_are_known(cluster: &Cluster) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let folder = checkout().join("crds");
+    let mut kinds = Vec::new();
+    for file in std::fs::read_dir(&folder).context("there are no definitions")? {
+        let file = file?.path();
+        let plural = file.file_stem().context("a file without a name")?;
+        kinds.push(format!("{}.roadstead.dev", plural.to_string_lossy()));
+    }
+    loop {
+        let mut ask = cluster.kubectl()?;
+        ask.args([
+            "api-resources",
+            "--api-group=roadstead.dev",
+            "--output=name",
+        ]);
+        let known = run::output(&mut ask)?;
+        let unknown = kinds
+            .iter()
+            .find(|kind| !known.lines().any(|line| line == *kind));
+        let Some(unknown) = unknown else {
+            return Ok(());
+        };
+        if Instant::now() > deadline {
+            bail!("the API server serves {unknown} and does not tell of it");
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 /// The account that the operator works as.
