@@ -162,11 +162,19 @@ pub async fn an_application_has_room_for_as_many_environments_as_its_plan_allows
             .await?
             == 10
     );
-    let one_more = environment("one-more", "toy", "  state: Stopped");
+    // Of two that were made in the same second the later name is the one too many.
+    let one_more = environment("the-one-more", "toy", "  state: Stopped");
     world.apply_in(&ns, &one_more).await?;
-    let fix = until_blocked(&world, "renv/one-more", &ns, "EnvironmentLimit/toy").await?;
+    let fix = until_blocked(&world, "renv/the-one-more", &ns, "EnvironmentLimit/toy").await?;
     ensure!(fix.contains("raise spec.plan of the Instance"), "{fix}");
-    until_condition(&world, "renv/one-more", &ns, "Stalled", "EnvironmentLimit").await?;
+    until_condition(
+        &world,
+        "renv/the-one-more",
+        &ns,
+        "Stalled",
+        "EnvironmentLimit",
+    )
+    .await?;
     world.condition("renv/stage-10", &ns, "Ready").await?;
     let paid = r#"{"spec":{"plan":"Paid"}}"#;
     patched(&world, "rinst/crowded", "default", "", paid)
@@ -180,6 +188,6 @@ pub async fn an_application_has_room_for_as_many_environments_as_its_plan_allows
             .await?
             == 100
     );
-    world.condition("renv/one-more", &ns, "Ready").await?;
+    world.condition("renv/the-one-more", &ns, "Ready").await?;
     world.remove("crowded").await
 }
