@@ -15,7 +15,7 @@ use kube::Client;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::{dump, rights::Rights, witness::Witness};
+use crate::{dump, witness::Witness};
 
 /// How long a story waits for something before it gives up. On an idle machine hardly anything takes a tenth of it.
 pub const PATIENCE: Duration = Duration::from_secs(180);
@@ -31,14 +31,12 @@ struct Stage {
     path: std::ffi::OsString,
     shared: tokio::sync::OnceCell<String>,
     witness: Witness,
-    rights: Rights,
 }
 
 impl World {
     /// Starts the cluster and installs the product.
     pub async fn begin() -> Result<Self> {
-        let (rights, options) = Rights::recorded(Options::named("test").nodes(2))?;
-        let cluster = Cluster::from_env_or_start(options).await?;
+        let cluster = Cluster::from_env_or_start(Options::named("test").nodes(2)).await?;
         if std::env::var_os("INSTALLED").is_none() {
             let images = match std::env::var("IMAGE_PREFIX") {
                 Ok(prefix) => Images::below(&prefix),
@@ -56,7 +54,6 @@ impl World {
         )?;
         let stage = Stage {
             client: cluster.client(),
-            rights,
             witness: Witness::begin(&cluster.client()),
             kubeconfig: cluster.kubeconfig().to_owned(),
             path,
@@ -77,14 +74,6 @@ impl World {
     /// Who looks on at all stories.
     pub fn witness(&self) -> &Witness {
         &self.0.witness
-    }
-
-    /// Whether every right of the operator's was used; of a cluster of our own, where that is written down.
-    pub async fn rights_are_used(&self) -> Result<()> {
-        if std::env::var_os("KUBECONFIG").is_some() {
-            return Ok(());
-        }
-        self.0.rights.verdict(self).await
     }
 
     /// The administrator's client.
