@@ -36,7 +36,8 @@ struct Stage {
 impl World {
     /// Starts the cluster and installs the product.
     pub async fn begin() -> Result<Self> {
-        let cluster = Cluster::from_env_or_start(Options::named("test").nodes(2)).await?;
+        let cluster =
+            Cluster::from_env_or_start(Options::named("test").nodes(2).snapshots()).await?;
         if std::env::var_os("INSTALLED").is_none() {
             let images = match std::env::var("IMAGE_PREFIX") {
                 Ok(prefix) => Images::below(&prefix),

@@ -1,6 +1,11 @@
 //! What a cluster of real nodes has beside the control plane: names, storage, metrics and the enforcement of policies.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 
@@ -12,7 +17,7 @@ use crate::{
     node,
     place::Place,
     process::Program,
-    run,
+    run, snapshots,
     state::State,
     tools::{Tools, Upstream},
 };
@@ -32,6 +37,10 @@ pub fn start(start: &Start, addresses: &Addresses, state: &mut State) -> Result<
             )
     };
     let mut manifests = fill(include_str!("../manifests/addons.yaml"));
+    if !start.options.snapshots {
+        manifests.push_str("---\n");
+        manifests.push_str(include_str!("../manifests/storage.yaml"));
+    }
     if start.options.metrics {
         manifests.push_str("---\n");
         manifests.push_str(&fill(include_str!("../manifests/metrics.yaml")));
@@ -41,6 +50,9 @@ pub fn start(start: &Start, addresses: &Addresses, state: &mut State) -> Result<
     state.start(start.place, &names)?;
     let volumes = volumes(start, state)?;
     state.start(start.place, &volumes)?;
+    if start.options.snapshots {
+        snapshots::start(start, state)?;
+    }
     if start.options.metrics {
         let metrics = metrics(start, addresses, state)?;
         state.start(start.place, &metrics)?;
@@ -60,6 +72,18 @@ pub fn apply(tools: &Tools, place: &Place, manifests: &str) -> Result<()> {
         "--filename=-",
     ]);
     run::feed(&mut command, manifests).map(drop)
+}
+
+/// The same with kinds whose definitions were applied a moment ago: the API server takes that moment to serve them.
+pub fn apply_soon(tools: &Tools, place: &Place, manifests: &str) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match apply(tools, place, manifests) {
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => thread::sleep(Duration::from_millis(100)),
+            done => return done,
+        }
+    }
 }
 
 /// Starts the agent that enforces NetworkPolicy on a node.

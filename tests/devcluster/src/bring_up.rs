@@ -53,6 +53,9 @@ pub fn tools(options: &Options) -> Result<Tools> {
         if options.metrics {
             upstreams.push(Upstream::MetricsServer);
         }
+        if options.snapshots {
+            upstreams.extend([Upstream::CsiProvisioner, Upstream::Snapshotter]);
+        }
     }
     if options.fake_nodes > 0 {
         upstreams.push(Upstream::Kwok);
@@ -79,7 +82,7 @@ pub async fn bring_up(place: &Place, options: &Options, tools: &Tools) -> Result
     // Whatever an earlier run has left, however it ended.
     cleanup::remove(place)?;
     if options.nodes > 0 {
-        debian::ensure_node_programs()?;
+        debian::ensure_node_programs(options.snapshots)?;
         network::check()?;
         make_room_for_watchers();
     }

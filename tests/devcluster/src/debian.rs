@@ -24,9 +24,12 @@ const NODE: [(&str, &str); 6] = [
     ("iproute2", "ip"),
 ];
 
+/// What storage that can take snapshots needs besides.
+const SNAPSHOTS: (&str, &str) = ("btrfs-progs", "mkfs.btrfs");
+
 /// Sees to it that a node's programs are on this machine.
-pub fn ensure_node_programs() -> Result<()> {
-    let missing = missing();
+pub fn ensure_node_programs(snapshots: bool) -> Result<()> {
+    let missing = missing(snapshots);
     if missing.is_empty() {
         return Ok(());
     }
@@ -50,7 +53,7 @@ pub fn ensure_node_programs() -> Result<()> {
     )?;
     progress.done();
     drop(lock);
-    match self::missing().as_slice() {
+    match self::missing(snapshots).as_slice() {
         [] => Ok(()),
         still => bail!("installed, and still not to be found: {}", still.join(", ")),
     }
@@ -151,7 +154,7 @@ fn update() -> Result<()> {
     run::words("apt-get update -o DPkg::Lock::Timeout=300").map(drop)
 }
 
-fn missing() -> Vec<&'static str> {
+fn missing(snapshots: bool) -> Vec<&'static str> {
     let here = |file: &str| {
         if file.starts_with('/') {
             Path::new(file).exists()
@@ -160,6 +163,7 @@ fn missing() -> Vec<&'static str> {
         }
     };
     NODE.iter()
+        .chain(snapshots.then_some(&SNAPSHOTS))
         .filter(|(_, file)| !here(file))
         .map(|(package, _)| *package)
         .collect()

@@ -13,7 +13,8 @@
 //! From the outside in: [`Cluster`] is a running cluster and [`Options`] what to ask for; [`image`] makes container images from
 //! folders, without a registry. Below stand the parts: [`tools`] builds the Go programs and [`debian`] finds the others,
 //! [`addresses`] and [`network`] lay the wires, [`control_plane`], [`node`] and [`addons`] start the programs, [`state`]
-//! remembers what was started and [`cleanup`] ends exactly that. [`policy`] enforces NetworkPolicy; [`product`] installs Roadstead.
+//! remembers what was started and [`cleanup`] ends exactly that. [`policy`] enforces NetworkPolicy, [`csi`] keeps volumes and takes
+//! [`snapshots`] of them; [`product`] installs Roadstead.
 
 pub mod addons;
 pub mod addresses;
@@ -22,6 +23,7 @@ pub mod cgroup;
 pub mod cleanup;
 pub mod cluster;
 pub mod control_plane;
+pub mod csi;
 pub mod debian;
 pub mod fake_nodes;
 pub mod guard;
@@ -38,6 +40,7 @@ pub mod process;
 pub mod product;
 pub mod progress;
 pub mod run;
+pub mod snapshots;
 pub mod state;
 pub mod tools;
 pub mod volumes;

@@ -91,7 +91,7 @@ pub fn start_agents(
     .flag("kubeconfig", &kubeconfig)
     .flag("hostname-override", &name)
     .flag("node-ip", addresses.node(node).to_string())
-    .flag("root-dir", data(place, node).join("kubelet"))
+    .flag("root-dir", kubelet_folder(place, node))
     .flag("cert-dir", data(place, node).join("kubelet/pki"))
     .within(&addresses.namespace(node));
     state.start(place, &kubelet)?;
@@ -167,6 +167,11 @@ pub async fn runtime_ready(tools: &Tools, place: &Place, state: &State, node: u8
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     bail!("the container runtime of {} does not answer", name(node))
+}
+
+/// The folder of a node's kubelet.
+pub fn kubelet_folder(place: &Place, node: u8) -> PathBuf {
+    data(place, node).join("kubelet")
 }
 
 fn data(place: &Place, node: u8) -> PathBuf {

@@ -17,6 +17,8 @@ pub struct Options {
     pub metrics: bool,
     /// Whether NetworkPolicy is enforced on the real nodes.
     pub policy: bool,
+    /// Whether volumes come from a CSI driver that can take snapshots. Needs a real node.
+    pub snapshots: bool,
     /// Whether etcd waits for the disk, as it must where a crash is what is tested.
     pub fsync: bool,
     /// Further flags of the API server, such as an audit log.
@@ -35,6 +37,7 @@ impl Options {
             controllers: true,
             metrics: true,
             policy: true,
+            snapshots: false,
             fsync: false,
             api_server_flags: Vec::new(),
             keep: std::env::var_os("KEEP").is_some_and(|v| v == "1"),
@@ -69,6 +72,12 @@ impl Options {
     /// Leaves the enforcement of NetworkPolicy out.
     pub fn without_policy(mut self) -> Self {
         self.policy = false;
+        self
+    }
+
+    /// Asks for storage that can take snapshots.
+    pub fn snapshots(mut self) -> Self {
+        self.snapshots = true;
         self
     }
 

@@ -28,6 +28,10 @@ pub enum Upstream {
     Coredns,
     /// metrics.k8s.io.
     MetricsServer,
+    /// What makes volumes on a CSI driver.
+    CsiProvisioner,
+    /// What makes snapshots on a CSI driver.
+    Snapshotter,
     /// Nodes that exist in the API only.
     Kwok,
     /// The installer of charts.
@@ -43,6 +47,8 @@ impl Upstream {
             Self::Containerd => "containerd",
             Self::Coredns => "coredns",
             Self::MetricsServer => "metrics-server",
+            Self::CsiProvisioner => "csi-provisioner",
+            Self::Snapshotter => "snapshotter",
             Self::Kwok => "kwok",
             Self::Helm => "helm",
         }
@@ -179,9 +185,33 @@ fn build(source: &Path, upstream: Upstream, flags: &str, built: &Path) -> Result
             draft.join("etcd"),
         )?;
     }
+    if upstream == Upstream::Snapshotter {
+        fs::write(draft.join("crds.yaml"), definitions(source)?)?;
+    }
     fs::rename(&draft, built).with_context(|| format!("cannot keep {}", built.display()))?;
     progress.done();
     Ok(())
+}
+
+/// The kinds that the snapshot controller works on: its module brings their definitions.
+fn definitions(source: &Path) -> Result<String> {
+    let module = "github.com/kubernetes-csi/external-snapshotter/client/v8";
+    let mut list = Command::new("go");
+    list.args(["list", "-m", "-f", "{{.Dir}}", module]);
+    let folder = run::output(list.current_dir(source).env("GOWORK", "off"))?;
+    let folder = Path::new(folder.trim()).join("config/crd");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("snapshot.storage.k8s.io_")
+        })
+        .collect();
+    files.sort();
+    let texts: std::io::Result<Vec<String>> = files.iter().map(fs::read_to_string).collect();
+    Ok(texts?.join("\n---\n"))
 }
 
 fn compile(
@@ -255,6 +285,8 @@ mod tests {
             Containerd,
             Coredns,
             MetricsServer,
+            CsiProvisioner,
+            Snapshotter,
             Kwok,
             Helm,
         ] {

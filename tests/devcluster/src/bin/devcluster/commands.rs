@@ -38,6 +38,7 @@ pub(crate) async fn up(name: &str, up: Up) -> Result<ExitCode> {
         fake_nodes: up.fake_nodes,
         metrics: !up.no_metrics,
         policy: !up.no_policy,
+        snapshots: up.snapshots,
         fsync: up.fsync,
         api_server_flags: up.api_server_flag,
         ..Options::named(name).keep()
@@ -143,17 +144,22 @@ pub(crate) async fn load(name: &str, images: &[String]) -> Result<ExitCode> {
 }
 
 pub(crate) fn build() -> Result<ExitCode> {
-    use Upstream::{Containerd, Coredns, Etcd, Helm, Kubernetes, Kwok, MetricsServer};
+    use Upstream::{
+        Containerd, Coredns, CsiProvisioner, Etcd, Helm, Kubernetes, Kwok, MetricsServer,
+        Snapshotter,
+    };
     let built = tools::ensure(&[
         Kubernetes,
         Etcd,
         Containerd,
         Coredns,
         MetricsServer,
+        CsiProvisioner,
+        Snapshotter,
         Helm,
         Kwok,
     ])?;
-    debian::ensure_node_programs()?;
+    debian::ensure_node_programs(true)?;
     for image in ["busybox", "postgres", "redis"] {
         catalogue::by_name(image)?;
     }

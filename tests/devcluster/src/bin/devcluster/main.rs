@@ -57,6 +57,19 @@ enum Command {
         #[arg(long)]
         folder: PathBuf,
     },
+    /// A part of a cluster: keeps the volumes of the CSI driver and takes snapshots of them
+    #[command(hide = true)]
+    Csi {
+        /// Where the volumes are
+        #[arg(long)]
+        folder: PathBuf,
+        /// Where the sockets are
+        #[arg(long)]
+        run: PathBuf,
+        /// A node that mounts them, and the folder of its kubelet
+        #[arg(long, value_parser = devcluster::csi::Node::parse)]
+        node: Vec<devcluster::csi::Node>,
+    },
     /// A part of a node: enforces NetworkPolicy on its pods
     #[command(hide = true)]
     PolicyAgent {
@@ -90,6 +103,9 @@ struct Up {
     /// Do not enforce NetworkPolicy
     #[arg(long)]
     no_policy: bool,
+    /// Give out volumes by a CSI driver that can take snapshots
+    #[arg(long)]
+    snapshots: bool,
     /// Let etcd wait for the disk, as it must where crashes or speed are tested
     #[arg(long)]
     fsync: bool,
@@ -127,6 +143,9 @@ async fn main() -> ExitCode {
         Command::Build => commands::build(),
         Command::User { user, group } => commands::user(name, &user, &group).await,
         Command::Volumes { kubeconfig, folder } => commands::volumes(&kubeconfig, folder).await,
+        Command::Csi { folder, run, node } => devcluster::csi::serve(&folder, &run, &node)
+            .await
+            .map(|()| ExitCode::SUCCESS),
         Command::PolicyAgent { kubeconfig, node } => {
             devcluster::policy::enforce(&kubeconfig, &node)
                 .await
