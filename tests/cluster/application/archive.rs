@@ -54,8 +54,10 @@ pub async fn an_archived_application_comes_back_or_goes_when_its_time_is_over(
         since.is_some() && at == since.map(|t| t + week),
         "{since:?} {at:?}"
     );
-    let pods = format!("get pods -n {ns} -o name -l roadstead.dev/environment=toy-live");
-    ensure!(world.kubectl(&pods).await?.trim().is_empty());
+    let pods = format!(
+        "wait pods -n {ns} -l roadstead.dev/environment=toy-live --for=delete --timeout=120s"
+    );
+    world.kubectl(&pods).await?;
     ensure!(world.kubectl(&claims).await? == data);
     patched(&world, "rapp/toy", &ns, "", UNDO)
         .await?
