@@ -25,7 +25,7 @@ use crate::{
 
 /// How long a watch lasts before the server ends it.
 const LAST: u32 = 290;
-/// A watch of which nothing is heard for so long, not even its end, is dead: kube sees to that while it watches, but not while it lists.
+/// A list of which nothing is heard for so long is dead. A watch may be quiet for ever, and kube sees to those that are dead.
 const SILENCE: Duration = Duration::from_secs(360);
 /// The first wait after a watch was refused; it doubles with each further one.
 const FIRST: Duration = Duration::from_millis(200);
@@ -121,9 +121,22 @@ impl Watches {
         wait: &mut Duration,
     ) {
         let mut stream = pin!(stream);
-        while let Ok(Some(event)) = tokio::time::timeout(SILENCE, stream.next()).await {
+        let mut lists = true;
+        loop {
+            let next = if lists {
+                let next = tokio::time::timeout(SILENCE, stream.next()).await;
+                next.unwrap_or_default()
+            } else {
+                stream.next().await
+            };
+            let Some(event) = next else { return };
             match event {
                 Ok(event) => {
+                    match event {
+                        Event::Init => lists = true,
+                        Event::InitDone => lists = false,
+                        _ => {}
+                    }
                     if !matches!(event, Event::Init) {
                         *wait = FIRST;
                     }
