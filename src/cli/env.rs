@@ -100,9 +100,7 @@ fn names(scope: &Scope, variables: &[EffectiveVariable]) -> Result<(), Failure> 
 /// What the Release of this number gives its containers today.
 async fn values(cluster: &Cluster, target: &Target, number: i64) -> Result<Vec<Valued>, Failure> {
     let releases = track::of_environment(cluster, &target.name).await?;
-    let of_number =
-        |r: &&crate::api::Release| r.status.as_ref().and_then(|s| s.number) == Some(number);
-    let name = releases.iter().find(of_number).map(ResourceExt::name_any);
+    let name = track::numbered(&releases, number).map(ResourceExt::name_any);
     let name = name.unwrap_or_else(|| format!("{}-{number}", target.name));
     let snapshot = texts(cluster, &name).await?;
     let record = snapshot.get(CONFIGURATION);

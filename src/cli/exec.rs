@@ -11,12 +11,9 @@ use super::{
     complete,
     fail::{Exit, Failure},
     scope::{Cluster, Scope},
-    target::Target,
+    target::{Target, replicas},
 };
-use crate::{
-    api::{CONTAINER, ENVIRONMENT, ROLE, SERVICE},
-    kinds::Of,
-};
+use crate::kinds::Of;
 
 /// Where, and what.
 #[derive(Debug, clap::Args)]
@@ -71,12 +68,7 @@ async fn replica(
     target: &Target,
     container: Option<&str>,
 ) -> Result<String, Failure> {
-    let name = &target.name;
-    let selector = match (target.of, container) {
-        (Of::Service, _) => format!("{SERVICE}={name},{ROLE}=worker"),
-        (_, Some(container)) => format!("{ENVIRONMENT}={name},{CONTAINER}={container}"),
-        (_, None) => format!("{ENVIRONMENT}={name},{CONTAINER}"),
-    };
+    let selector = replicas(target, container);
     let pods: Api<Pod> = cluster.api();
     let list = pods.list(&ListParams::default().labels(&selector)).await;
     let list = list.map_err(|e| Failure::from_api(&e, &format!("list the pods of {target}")))?;

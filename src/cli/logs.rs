@@ -19,10 +19,11 @@ use super::{
     progress::note,
     scope::{Cluster, Scope, duration},
     show::print,
-    target::Target,
+    target::{Target, replicas},
+    track,
 };
 use crate::{
-    api::{CONTAINER, CRONJOB, ENVIRONMENT, RELEASE, ROLE, Release, SERVICE},
+    api::{CONTAINER, CRONJOB, ENVIRONMENT, RELEASE, Release},
     kinds::Of,
 };
 
@@ -142,11 +143,9 @@ async fn selector(cluster: &Cluster, target: &Target, args: &Args) -> Result<Str
     let name = &target.name;
     let base = match target.of {
         Of::Cronjob => format!("{CRONJOB}={name}"),
-        Of::Service => format!("{SERVICE}={name},{ROLE}=worker"),
         Of::Release => {
             let release: Release = cluster.get(Of::Release, name).await?;
-            let number = release.status.and_then(|s| s.number);
-            let Some(number) = number else {
+            let Some(number) = track::number(&release) else {
                 return Err(Failure::refused(
                     format!("{target} has not begun, so it wrote nothing"),
                     format!("see why: kubectl roadstead why {target}"),
@@ -156,10 +155,7 @@ async fn selector(cluster: &Cluster, target: &Target, args: &Args) -> Result<Str
             // The pods of its commands; those that serve have a container's label.
             format!("{ENVIRONMENT}={environment},{RELEASE}={number},!{CONTAINER},!{CRONJOB}")
         }
-        _ => match &args.container {
-            Some(container) => format!("{ENVIRONMENT}={name},{CONTAINER}={container}"),
-            None => format!("{ENVIRONMENT}={name},{CONTAINER}"),
-        },
+        _ => replicas(target, args.container.as_deref()),
     };
     Ok(match args.release {
         Some(number) => format!("{base},{RELEASE}={number}"),

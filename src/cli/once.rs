@@ -112,7 +112,6 @@ async fn make(
     environment: &str,
     command: &[String],
 ) -> Result<Cronjob, Failure> {
-    const ATTEMPTS: u64 = 5;
     let spec = CronjobSpec {
         environment_ref: Ref {
             name: environment.to_owned(),
@@ -127,18 +126,11 @@ async fn make(
         run_now: None,
     };
     let doing = format!("run a command in environment/{environment}");
-    let mut taken = Failure::refused(format!("could not {doing}"), "try again");
-    for attempt in 0..ATTEMPTS {
+    let named = |attempt| {
         let name = name(environment, Timestamp::now(), attempt);
-        match cluster.create(&Cronjob::new(&name, spec.clone())).await {
-            Ok(made) => return Ok(made),
-            Err(e) => taken = Failure::from_api(&e, &doing),
-        }
-        if !taken.fix.starts_with("try again") {
-            break;
-        }
-    }
-    Err(taken)
+        Cronjob::new(&name, spec.clone())
+    };
+    cluster.create(&doing, named).await
 }
 
 /// A name for it: that of a Cronjob has at most 40 characters.

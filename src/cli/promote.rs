@@ -73,9 +73,8 @@ async fn serving(cluster: &Cluster, from: &Target) -> Result<Release, Failure> {
     let environment: Environment = cluster.get(Of::Environment, &from.name).await?;
     let number = environment.status.and_then(|s| s.current_release);
     let releases = track::of_environment(cluster, &from.name).await?;
-    let of_number = |r: &Release| r.status.as_ref().and_then(|s| s.number) == number;
-    let found = releases.into_iter().find(of_number);
-    found.filter(|_| number.is_some()).ok_or_else(|| {
+    let found = number.and_then(|number| track::numbered(&releases, number));
+    found.cloned().ok_or_else(|| {
         Failure::refused(
             format!("{from} has no release that serves, so there is nothing to promote"),
             format!("kubectl roadstead why {from}"),

@@ -100,8 +100,8 @@ impl Cluster {
         patched.map_err(|e| Failure::from_api(&e, &format!("change {target}")))
     }
 
-    /// Makes a one-shot object. A name that is taken is the caller's to change.
-    pub async fn create<K>(&self, object: &K) -> Result<K, kube::Error>
+    /// Makes a one-shot object under the first name that is free: each attempt gives it another.
+    pub async fn create<K>(&self, doing: &str, object: impl Fn(u64) -> K) -> Result<K, Failure>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -109,11 +109,22 @@ impl Cluster {
             + Serialize
             + Debug,
     {
+        const ATTEMPTS: u64 = 5;
         let params = PostParams {
             field_manager: Some(MANAGER.to_owned()),
             ..PostParams::default()
         };
-        self.api::<K>().create(&params, object).await
+        let api = self.api::<K>();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match api.create(&params, &object(attempt)).await {
+                Ok(made) => return Ok(made),
+                Err(kube::Error::Api(status))
+                    if status.reason == "AlreadyExists" && attempt < ATTEMPTS => {}
+                Err(e) => return Err(Failure::from_api(&e, doing)),
+            }
+        }
     }
 
     /// Why an object could not be read; where it is not there, what is.

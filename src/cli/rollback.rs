@@ -10,7 +10,7 @@ use super::{
     reach::bare,
     scope::Scope,
     target::Target,
-    track::{self, End},
+    track::{self, End, number, numbered},
 };
 use crate::{
     api::{
@@ -135,7 +135,7 @@ fn named<'a>(
     to: i64,
     those: &str,
 ) -> Result<&'a Release, Failure> {
-    let Some(release) = releases.iter().find(|r| number(r) == Some(to)) else {
+    let Some(release) = numbered(releases, to) else {
         return Err(Failure::new(
             Exit::NotFound,
             format!("there is no release {to} of the environment"),
@@ -162,7 +162,7 @@ fn origin(releases: &[Release], serving: i64) -> i64 {
     let mut at = serving;
     // A chain is never longer than the history.
     for _ in 0..releases.len() {
-        let release = releases.iter().find(|r| number(r) == Some(at));
+        let release = numbered(releases, at);
         let source = release.and_then(|r| r.spec.copy_from.as_ref());
         let earlier = source.and_then(|s| {
             let of_name = |r: &&Release| r.metadata.name.as_ref() == Some(&s.release_ref.name);
@@ -174,10 +174,6 @@ fn origin(releases: &[Release], serving: i64) -> i64 {
         }
     }
     at
-}
-
-fn number(release: &Release) -> Option<i64> {
-    release.status.as_ref().and_then(|s| s.number)
 }
 
 fn succeeded(release: &Release) -> bool {

@@ -3,7 +3,10 @@
 use kube::core::ApiResource;
 
 use super::fail::Failure;
-use crate::kinds::{Entry, KINDS, Of};
+use crate::{
+    api::{CONTAINER, ENVIRONMENT, ROLE, SERVICE},
+    kinds::{Entry, KINDS, Of},
+};
 
 /// The kinds that stop and start.
 pub const SWITCHABLE: &[Of] = &[Of::Environment, Of::Service, Of::Cronjob];
@@ -82,6 +85,16 @@ impl Target {
             (false, Some(&first)) => Self::parse(text, &[first]),
             _ => Self::parse(text, allowed),
         }
+    }
+}
+
+/// The labels of the pods that serve: of a Service its workers, of an Environment those of one container or of all.
+pub fn replicas(target: &Target, container: Option<&str>) -> String {
+    let name = &target.name;
+    match (target.of, container) {
+        (Of::Service, _) => format!("{SERVICE}={name},{ROLE}=worker"),
+        (_, Some(container)) => format!("{ENVIRONMENT}={name},{CONTAINER}={container}"),
+        (_, None) => format!("{ENVIRONMENT}={name},{CONTAINER}"),
     }
 }
 

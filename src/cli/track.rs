@@ -213,27 +213,14 @@ pub fn name(environment: &str, word: &str, now: Timestamp, attempt: u64) -> Stri
 
 /// Makes a Release under the first name that is free.
 pub async fn make(cluster: &Cluster, release: &Release, word: &str) -> Result<Release, Failure> {
-    const ATTEMPTS: u64 = 5;
-    let environment = release.spec.environment_ref.name.clone();
-    let mut release = release.clone();
-    let mut last = None;
-    for attempt in 0..ATTEMPTS {
-        let name = name(&environment, word, Timestamp::now(), attempt);
-        release.metadata.name = Some(name);
-        match cluster.create(&release).await {
-            Ok(made) => return Ok(made),
-            Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {
-                last = Some(kube::Error::Api(status));
-            }
-            Err(e) => return Err(Failure::from_api(&e, &doing(&environment))),
-        }
-    }
-    let taken = Failure::refused(format!("could not {}", doing(&environment)), "try again");
-    Err(last.map_or(taken, |e| Failure::from_api(&e, &doing(&environment))))
-}
-
-fn doing(environment: &str) -> String {
-    format!("make a release of environment/{environment}")
+    let environment = &release.spec.environment_ref.name;
+    let doing = format!("make a release of environment/{environment}");
+    let named = |attempt| {
+        let mut release = release.clone();
+        release.metadata.name = Some(name(environment, word, Timestamp::now(), attempt));
+        release
+    };
+    cluster.create(&doing, named).await
 }
 
 /// The Releases of an Environment.
@@ -241,6 +228,16 @@ pub async fn of_environment(cluster: &Cluster, environment: &str) -> Result<Vec<
     let all: Vec<Release> = cluster.list(Of::Release).await?;
     let mine = |r: &Release| r.spec.environment_ref.name == environment;
     Ok(all.into_iter().filter(mine).collect())
+}
+
+/// The place of a Release in the history of its Environment, once it has begun.
+pub fn number(release: &Release) -> Option<i64> {
+    release.status.as_ref().and_then(|s| s.number)
+}
+
+/// The Release of this number.
+pub fn numbered(releases: &[Release], wanted: i64) -> Option<&Release> {
+    releases.iter().find(|r| number(r) == Some(wanted))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! `uninstall`: releases our finalizers when the operator is already gone, so that what was deleted can go. Data stays.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1::Deployment, coordination::v1::Lease};
 use kube::{
@@ -12,10 +14,12 @@ use serde_json::json;
 
 use super::{
     fail::{Exit, Failure, sum_up},
+    progress::Progress,
     reach::MANAGER,
     scope::{Cluster, Scope},
     show::print,
     target::{ours, resource, word},
+    wait::Waiting,
 };
 use crate::{api::FINALIZER, kinds::Entry};
 
@@ -33,6 +37,7 @@ pub struct Args {
 /// What stands under the help.
 pub const HELP: &str = "\
 First `helm uninstall roadstead`, then this, then what you no longer want. It works on the whole cluster.
+Right after helm it may wait some seconds, until it is sure that no operator renews the Lease.
 Deleted objects that waited for the operator are gone at once; all others stay as they are. Volumes, snapshots
 and Secrets with data are not touched. To remove what was declared and the kinds themselves:
   kubectl delete crd -l app.kubernetes.io/part-of=roadstead
@@ -62,7 +67,7 @@ struct Held {
 pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let cluster = scope.connect().await?;
     if !args.force && !args.dry_run {
-        refuse_while_alive(&cluster).await?;
+        refuse_while_alive(&cluster, scope).await?;
     }
     let mut all = Vec::new();
     for entry in ours() {
@@ -87,7 +92,7 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
 }
 
 /// An operator that runs releases its finalizers itself, and does what has to be done before.
-async fn refuse_while_alive(cluster: &Cluster) -> Result<(), Failure> {
+async fn refuse_while_alive(cluster: &Cluster, scope: &Scope) -> Result<(), Failure> {
     let labels = ListParams::default().labels("app.kubernetes.io/name=roadstead");
     let deployments: Api<Deployment> = Api::all(cluster.client.clone());
     let found = deployments.list(&labels).await;
@@ -104,15 +109,80 @@ async fn refuse_while_alive(cluster: &Cluster) -> Result<(), Failure> {
     let found = leases.list(&fields).await;
     let found = found.map_err(|e| Failure::from_api(&e, "see whether an operator is there"))?;
     let now = Timestamp::now();
-    match found.items.iter().find(|lease| is_held(lease, now)) {
-        Some(lease) => {
-            let namespace = lease.namespace().unwrap_or_default();
-            Err(alive(&format!(
-                "the holder of lease/roadstead in namespace {namespace}"
-            )))
-        }
-        None => Ok(()),
+    for lease in found.items.iter().filter(|lease| is_held(lease, now)) {
+        refuse_while_renewed(cluster, scope, lease).await?;
     }
+    Ok(())
+}
+
+/// An operator that is gone may leave its Lease held, for it lost the right to give it back; one that is there renews it before its time
+/// is over.
+async fn refuse_while_renewed(
+    cluster: &Cluster,
+    scope: &Scope,
+    lease: &Lease,
+) -> Result<(), Failure> {
+    let namespace = lease.namespace().unwrap_or_default();
+    let what = format!("lease/{} in namespace {namespace}", lease.name_any());
+    let refusal = alive(&format!("the holder of {what}"));
+    if scope.no_wait {
+        return Err(refusal);
+    }
+    let patience = term(lease) + Duration::from_secs(1);
+    let mut progress = Progress::start();
+    progress.now(&format!(
+        "{what} is held: waiting up to {}s whether anybody renews it",
+        patience.as_secs()
+    ));
+    let waiting = Waiting {
+        scope,
+        look: format!("kubectl get lease {} -n {namespace}", lease.name_any()),
+        what,
+    };
+    let seen = |now: Option<&Lease>| match fate(lease, now) {
+        Fate::Given => Some(Ok(())),
+        Fate::Renewed => Some(Err(refusal.clone())),
+        Fate::Unknown => None,
+    };
+    let api = Api::namespaced(cluster.client.clone(), &namespace);
+    let name = lease.name_any();
+    let said = tokio::time::timeout(patience, waiting.until(api, &name, seen)).await;
+    said.unwrap_or(Ok(()))
+}
+
+/// What became of a Lease that was held.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    /// Nobody holds it any more.
+    Given,
+    /// Whoever holds it is alive.
+    Renewed,
+    /// Nothing yet.
+    Unknown,
+}
+
+fn fate(before: &Lease, now: Option<&Lease>) -> Fate {
+    let renewed = |lease: &Lease| lease.spec.as_ref().and_then(|s| s.renew_time.clone());
+    match now {
+        None => Fate::Given,
+        Some(now) if holder(now).is_empty() => Fate::Given,
+        Some(now) if renewed(now) != renewed(before) => Fate::Renewed,
+        Some(_) => Fate::Unknown,
+    }
+}
+
+fn holder(lease: &Lease) -> &str {
+    let holder = lease
+        .spec
+        .as_ref()
+        .and_then(|s| s.holder_identity.as_deref());
+    holder.unwrap_or_default()
+}
+
+/// How long the Lease is good for without being renewed.
+fn term(lease: &Lease) -> Duration {
+    let seconds = lease.spec.as_ref().and_then(|s| s.lease_duration_seconds);
+    Duration::from_secs(seconds.and_then(|s| u64::try_from(s).ok()).unwrap_or(15))
 }
 
 fn alive(what: &str) -> Failure {
@@ -126,14 +196,10 @@ fn alive(what: &str) -> Failure {
 
 /// Whether somebody holds the lease at this time.
 fn is_held(lease: &Lease, now: Timestamp) -> bool {
-    let Some(spec) = &lease.spec else {
-        return false;
-    };
-    let holder = spec.holder_identity.as_deref().unwrap_or_default();
-    let seconds = i64::from(spec.lease_duration_seconds.unwrap_or(15));
-    let renewed = spec.renew_time.as_ref();
-    let fresh = renewed.is_some_and(|t| now.duration_since(t.0).as_secs() <= seconds);
-    !holder.is_empty() && fresh
+    let renewed = lease.spec.as_ref().and_then(|s| s.renew_time.as_ref());
+    let fresh =
+        renewed.is_some_and(|t| now.duration_since(t.0).as_secs_f64() <= term(lease).as_secs_f64());
+    !holder(lease).is_empty() && fresh
 }
 
 /// The objects of one kind that are held; none where the kind is not there.
@@ -217,15 +283,31 @@ mod tests {
     use super::*;
     use crate::kinds::Of;
 
+    fn lease(holder: &str, second: u32) -> Lease {
+        serde_json::from_value(json!({
+            "metadata": {"name": "roadstead"},
+            "spec": {
+                "holderIdentity": holder,
+                "leaseDurationSeconds": 15,
+                "renewTime": format!("2026-11-22T12:00:{second:02}.000000Z"),
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn whoever_renews_a_lease_is_there() {
+        let before = lease("a", 0);
+        assert_eq!(fate(&before, Some(&before)), Fate::Unknown);
+        assert_eq!(fate(&before, Some(&lease("a", 10))), Fate::Renewed);
+        assert_eq!(fate(&before, Some(&lease("b", 10))), Fate::Renewed);
+        assert_eq!(fate(&before, Some(&lease("", 10))), Fate::Given);
+        assert_eq!(fate(&before, None), Fate::Given);
+    }
+
     #[test]
     fn a_lease_is_held_while_it_is_renewed() {
-        let lease = |holder: &str| -> Lease {
-            serde_json::from_value(json!({
-                "metadata": {"name": "roadstead"},
-                "spec": {"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": "2026-11-22T12:00:00.000000Z"},
-            }))
-            .unwrap()
-        };
+        let lease = |holder: &str| lease(holder, 0);
         let at = |t: &str| t.parse::<Timestamp>().unwrap();
         assert!(is_held(&lease("a"), at("2026-11-22T12:00:10Z")));
         assert!(!is_held(&lease("a"), at("2026-11-22T12:00:30Z")));

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::world::{PATIENCE, World};
 
-/// The API server counts what it lets through by FlowSchema: one for the operator's renewals of its Lease, one for all its other writes.
+/// The API server counts what it lets through by FlowSchema: one for the operator's renewals of its Lease, one for all its other writes,
+/// one for what it reads other than by a watch.
 const COUNTERS: &str = r#"
 apiVersion: flowcontrol.apiserver.k8s.io/v1
 kind: FlowSchema
@@ -28,6 +29,17 @@ spec:
   rules:
   - subjects: [{kind: ServiceAccount, serviceAccount: {name: roadstead, namespace: roadstead-system}}]
     resourceRules: [{verbs: [create, update, patch, delete, deletecollection], apiGroups: ["*"], resources: ["*"], namespaces: ["*"], clusterScope: true}]
+---
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: FlowSchema
+metadata: {name: story-reads}
+spec:
+  matchingPrecedence: 92
+  priorityLevelConfiguration: {name: workload-high}
+  rules:
+  - subjects: [{kind: ServiceAccount, serviceAccount: {name: roadstead, namespace: roadstead-system}}]
+    resourceRules: [{verbs: [get, list], apiGroups: ["*"], resources: ["*"], namespaces: ["*"], clusterScope: true}]
+    nonResourceRules: [{verbs: [get], nonResourceURLs: ["*"]}]
 "#;
 
 const CONTENT: &str = r#"
@@ -59,7 +71,7 @@ const RENEWALS: u64 = 6;
 /// What one operator may hold in memory.
 const MOST: u64 = 40 << 20;
 
-/// Where nothing changes, the operator writes nothing but its Lease, and stays small.
+/// Where nothing changes, the operator writes nothing but its Lease, asks for nothing, and stays small.
 pub async fn where_nothing_changes_nothing_is_written(world: World) -> Result<()> {
     let renewals = match std::env::var("RENEWALS") {
         Ok(said) => said.parse().context("RENEWALS is no number")?,
@@ -76,11 +88,11 @@ pub async fn where_nothing_changes_nothing_is_written(world: World) -> Result<()
     loop {
         let before = quiet;
         quiet = quiet.past(&world, 1).await?;
-        if quiet.writes == before.writes {
+        if (quiet.writes, quiet.reads) == (before.writes, before.reads) {
             break;
         }
         let late = tokio::time::Instant::now() > settled;
-        ensure!(!late, "it writes and writes: {quiet:?}");
+        ensure!(!late, "it writes or reads without end: {quiet:?}");
     }
     let after = quiet.past(&world, renewals).await?;
     ensure!(
@@ -88,32 +100,46 @@ pub async fn where_nothing_changes_nothing_is_written(world: World) -> Result<()
         "{} writes while {renewals} renewals went by",
         after.writes - quiet.writes
     );
+    ensure!(
+        after.reads == quiet.reads,
+        "{} reads besides its watches while {renewals} renewals went by",
+        after.reads - quiet.reads
+    );
     for (pod, bytes) in memory(&world).await? {
         println!("{pod} holds {:.1} MiB", bytes as f64 / f64::from(1 << 20));
         ensure!(bytes < MOST, "{pod} holds {bytes} bytes");
     }
-    // What is counted is what the operator does: one change, and the counter moves.
-    world
-        .kubectl(&format!("delete cronjobs.batch nightly -n {ns}"))
-        .await?;
-    world
-        .until("a write is counted", || async {
-            let now = Count::of(&world).await?;
-            Ok((now.writes > after.writes).then_some(()))
-        })
-        .await?;
+    counts(&world, &ns, after).await?;
     world.remove("quiet").await?;
     world
-        .kubectl("delete flowschema story-renewals story-writes")
+        .kubectl("delete flowschema story-renewals story-writes story-reads")
         .await?;
     Ok(())
 }
 
-/// What the API server has let through of the operator's writes.
+/// What is counted is what the operator does: after one change it writes, and one that starts lists.
+async fn counts(world: &World, ns: &str, quiet: Count) -> Result<()> {
+    let child = format!("delete cronjobs.batch nightly -n {ns}");
+    world.kubectl(&child).await?;
+    let one = "get pods -n roadstead-system -l app.kubernetes.io/name=roadstead -o jsonpath={.items[0].metadata.name}";
+    let one = world.kubectl(one).await?;
+    world
+        .kubectl(&format!("delete pod {one} -n roadstead-system"))
+        .await?;
+    world
+        .until("writes and reads are counted", || async {
+            let now = Count::of(world).await?;
+            Ok((now.writes > quiet.writes && now.reads > quiet.reads).then_some(()))
+        })
+        .await
+}
+
+/// What the API server has let through of the operator's requests.
 #[derive(Clone, Copy, Debug)]
 struct Count {
     renewals: u64,
     writes: u64,
+    reads: u64,
 }
 
 impl Count {
@@ -131,6 +157,7 @@ impl Count {
         Ok(Self {
             renewals: count("story-renewals"),
             writes: count("story-writes"),
+            reads: count("story-reads"),
         })
     }
 

@@ -14,8 +14,12 @@ use crate::{
     },
     kinds::Of,
     plan::{
-        Fill, Found, Id, Kept, Part, Seen, Step,
-        build::{configuration::short_hash, meta::Child},
+        Found, Id, Kept, Seen, Step,
+        build::{
+            configuration::short_hash,
+            memory::{remember, remembered},
+            meta::Child,
+        },
         facts,
     },
 };
@@ -122,10 +126,7 @@ pub fn beginning(seen: &Seen<'_>, me: &Kept, spec: &ApplicationSpec) -> Beginnin
 /// What was taken, as the Secret has it.
 fn taken(seen: &Seen<'_>, me: &Kept) -> Option<Start> {
     let secret = seen.get::<facts::Secret>(&secret_of(&me.id.name))?;
-    if secret.kept.owner.as_deref() != Some(&*me.uid) {
-        return None;
-    }
-    serde_json::from_str(secret.text(KEY)?).ok()
+    remembered(me, &secret, KEY)
 }
 
 /// The Secret stays as it is.
@@ -295,14 +296,8 @@ impl Start {
             let child = Child::of(me, Of::Service, service_of(&me.id.name, service)).that_stays();
             Step::Create(child.field("spec", spec).want(), Vec::new())
         });
-        let secret = Child::of(me, Of::Secret, secret_of(&me.id.name));
-        let secret = secret.field("immutable", json!(true)).want();
-        let text = serde_json::to_string(self).unwrap_or_default();
-        let fill = Fill {
-            key: KEY.to_owned(),
-            parts: vec![Part::Text(text)],
-        };
-        services.chain([Step::Create(secret, vec![fill])]).collect()
+        let memory = remember(me, &secret_of(&me.id.name), KEY, self);
+        services.chain([memory]).collect()
     }
 
     /// How the status tells it.

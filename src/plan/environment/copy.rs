@@ -2,7 +2,6 @@
 //! then on it stands by itself, whatever becomes of the other.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::trouble::Trouble;
 use crate::{
@@ -11,8 +10,11 @@ use crate::{
         application::Variable,
         environment::{Attachment, ContainerOverride},
     },
-    kinds::Of,
-    plan::{Fill, Found, Kept, Part, Seen, Step, build::meta::Child, facts},
+    plan::{
+        Found, Kept, Seen, Step,
+        build::memory::{remember, remembered},
+        facts,
+    },
 };
 
 /// The key of what was taken over.
@@ -61,11 +63,12 @@ impl Copy {
                 return Self::troubled(Trouble::new("NameTaken", &name, fix));
             }
             let keep = Step::Keep(secret.kept.id.clone());
-            return Self::whole(environment, taken(secret).unwrap_or_default(), keep);
+            let taken = remembered(me, secret, KEY).unwrap_or_default();
+            return Self::whole(environment, taken, keep);
         }
         match Self::look(environment, seen, source) {
             Ok(taken) => {
-                let step = written(me, name, &taken);
+                let step = remember(me, &name, KEY, &taken);
                 Self::whole(environment, taken, step)
             }
             Err(trouble) => Self::troubled(trouble),
@@ -117,16 +120,11 @@ fn memory(environment: &str) -> String {
     format!("{environment}-copied")
 }
 
-fn taken(secret: &Found<facts::Secret>) -> Option<Taken> {
-    serde_json::from_str(secret.text(KEY)?).ok()
-}
-
 /// What another Environment has to give; it may be a copy itself.
 fn of_other(other: &Found<Environment>, seen: &Seen<'_>) -> Taken {
     let mut whole = Environment::clone(other);
     let secret = seen.get::<facts::Secret>(&memory(other.name()));
-    let theirs = secret.filter(|secret| secret.kept.owner.as_deref() == Some(&*other.kept.uid));
-    if let Some(taken) = theirs.as_ref().and_then(taken) {
+    if let Some(taken) = secret.and_then(|secret| remembered(&other.kept, &secret, KEY)) {
         lay(&mut whole, taken);
     }
     Taken {
@@ -151,16 +149,4 @@ fn lay(environment: &mut Environment, taken: Taken) {
     containers.retain(|one| !own.containers.iter().any(|mine| mine.name == one.name));
     containers.append(&mut own.containers);
     own.containers = containers;
-}
-
-fn written(me: &Kept, name: String, taken: &Taken) -> Step {
-    let text = serde_json::to_string(taken).unwrap_or_default();
-    let child = Child::of(me, Of::Secret, name)
-        .field("type", json!("Opaque"))
-        .field("immutable", json!(true));
-    let fill = Fill {
-        key: KEY.to_owned(),
-        parts: vec![Part::Text(text)],
-    };
-    Step::Create(child.want(), vec![fill])
 }

@@ -170,7 +170,10 @@ async fn a_watch_that_hangs_or_is_refused_stalls_no_other_kind() {
 #[tokio::test(start_paused = true)]
 async fn a_list_that_never_ends_is_begun_anew() {
     let watches = watches();
-    let half = vec![Ok(Event::Init), Ok(Event::InitApply(wire(&cronjob("a", 1))))];
+    let half = vec![
+        Ok(Event::Init),
+        Ok(Event::InitApply(wire(&cronjob("a", 1)))),
+    ];
     let silent = stream::iter(half).chain(stream::pending());
     let mut wait = Duration::from_millis(200);
     let fed = watches.feed(Of::Cronjob.entry(), "", silent, &mut wait);
