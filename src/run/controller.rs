@@ -14,7 +14,7 @@ use super::{
     crew::guard,
     edits, events, fields,
     metrics::{self, Metrics},
-    queue::{End, Queue},
+    queue::{End, LOST, Queue},
     report,
     steps::{self, Hands},
     stores::{Progress, Record},
@@ -95,7 +95,7 @@ impl Controller {
             Ok(Err(trouble)) => (put_off(&trouble), "error"),
             Err(lost) => {
                 error!(%lost, "a pass came to nothing");
-                (End::Failed(Duration::ZERO), "error")
+                (LOST, "error")
             }
         };
         self.count(id, result, begun);
@@ -235,9 +235,12 @@ impl Controller {
     }
 
     async fn carry_out(&self, hands: &Hands<'_>, round: &Round) -> Result<(), Trouble> {
+        let mut left = round.due.len() + round.strays.len();
         for step in round.due.iter().filter_map(|i| round.plan.steps.get(*i)) {
             debug!(object = %steps::target(step), "step");
-            hands.carry_out(step).await?;
+            let done = hands.carry_out(step).await;
+            done.map_err(|trouble| trouble.leaving(left))?;
+            left -= 1;
         }
         for stray in &round.strays {
             info!(object = %stray.id, "pruned");
@@ -245,7 +248,9 @@ impl Controller {
                 id: stray.id.clone(),
                 uid: stray.uid.to_string(),
             };
-            hands.delete(&gone).await?;
+            let done = hands.delete(&gone).await;
+            done.map_err(|trouble| trouble.leaving(left))?;
+            left -= 1;
         }
         Ok(())
     }
@@ -319,10 +324,12 @@ fn put_off(trouble: &Trouble) -> End {
         Cause::Conflict | Cause::Fenced => debug!(%trouble, "put off"),
         _ => warn!(%trouble, "put off"),
     }
-    End::Failed(match trouble.cause {
+    let least = match trouble.cause {
         Cause::Busy(wait) => wait,
         _ => Duration::ZERO,
-    })
+    };
+    let left = trouble.left;
+    End::Failed { least, left }
 }
 
 /// How long from now.

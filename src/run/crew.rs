@@ -5,7 +5,7 @@ use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures::FutureExt;
 use tokio::sync::Semaphore;
 
-use super::queue::{End, Queue};
+use super::queue::{End, LOST, Queue};
 use crate::plan::Id;
 
 /// No pass takes longer.
@@ -27,7 +27,7 @@ where
         let (queue, pass) = (queue.clone(), pass.clone());
         tokio::spawn(async move {
             let end = guard(pass(id.clone())).await;
-            queue.done(&id, end.unwrap_or(End::Failed(Duration::ZERO)));
+            queue.done(&id, end.unwrap_or(LOST));
             drop(slot);
         });
     }

@@ -35,9 +35,20 @@ const SHARE: u32 = 8;
 pub enum End {
     /// All is as planned; plan again in so long, if ever.
     Done(Option<Duration>),
-    /// It failed; try again, after at least so long.
-    Failed(Duration),
+    /// It failed.
+    Failed {
+        /// Try again, but not before so long.
+        least: Duration,
+        /// How many steps were left to do: less than ever since the first failure is progress.
+        left: usize,
+    },
 }
+
+/// A pass that came to nothing: nobody knows how far it got.
+pub const LOST: End = End::Failed {
+    least: Duration::ZERO,
+    left: usize::MAX,
+};
 
 #[derive(Default)]
 struct Ring {
@@ -81,6 +92,7 @@ impl Ring {
 struct Failure {
     times: u32,
     at: Instant,
+    left: usize,
 }
 
 #[derive(Default)]
@@ -163,8 +175,8 @@ impl Queue {
         let mut state = self.state.lock();
         let again = state.running.remove(id).flatten();
         match end {
-            End::Failed(least) => {
-                let wait = state.fail(id).max(least);
+            End::Failed { least, left } => {
+                let wait = state.fail(id, left).max(least);
                 self.metrics.retries.inc();
                 state.park(id, Instant::now() + wait);
                 if again.is_some()
@@ -187,7 +199,7 @@ impl Queue {
         self.bell.notify_one();
     }
 
-    /// How often in a row this object failed.
+    /// How often in a row this object failed and got no further.
     pub fn failures(&self, id: &Id) -> u32 {
         self.state.lock().failures.get(id).map_or(0, |f| f.times)
     }
@@ -273,12 +285,16 @@ impl State {
     }
 
     /// How long to wait after one more failure: twice as long as the last time, give or take a quarter, so that what failed together
-    /// does not come back together.
-    fn fail(&mut self, id: &Id) -> Duration {
+    /// does not come back together. What got further than ever begins anew; what goes back and forth does not.
+    fn fail(&mut self, id: &Id, left: usize) -> Duration {
         let failure = self.failures.entry(id.clone()).or_insert(Failure {
             times: 0,
             at: Instant::now(),
+            left,
         });
+        if left < failure.left {
+            (failure.times, failure.left) = (0, left);
+        }
         failure.times += 1;
         failure.at = Instant::now();
         let wait = FIRST

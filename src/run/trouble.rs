@@ -13,6 +13,8 @@ pub struct Trouble {
     pub verb: &'static str,
     /// Why it failed.
     pub cause: Cause,
+    /// How many steps of the plan were left to do then, it among them; the highest number where nobody counted.
+    pub left: usize,
 }
 
 /// Why a request failed.
@@ -84,7 +86,13 @@ impl Trouble {
             id: id.clone(),
             verb,
             cause,
+            left: usize::MAX,
         }
+    }
+
+    /// The same, with so many steps left to do.
+    pub fn leaving(self, left: usize) -> Self {
+        Self { left, ..self }
     }
 
     /// Whether it passes by itself, so that nobody needs to hear of it at once.

@@ -12,7 +12,12 @@ use tokio::time::{Instant, advance, timeout};
 use super::id;
 
 const DONE: End = End::Done(None);
-const FAILED: End = End::Failed(Duration::ZERO);
+const FAILED: End = failed(usize::MAX);
+
+const fn failed(left: usize) -> End {
+    let least = Duration::ZERO;
+    End::Failed { least, left }
+}
 
 fn of(ns: &str, name: &str) -> Id {
     Id::new(Of::Cronjob, ns, name)
@@ -117,6 +122,32 @@ async fn failures_are_followed_by_ever_longer_waits_and_a_success_forgets_them()
     assert!(since.elapsed() < Duration::from_millis(320));
 }
 
+/// What gets further with each try is not left alone for minutes; what takes back and forth the same step is.
+#[tokio::test(start_paused = true)]
+async fn a_failure_with_less_left_to_do_than_ever_begins_the_waits_anew() {
+    let queue = Queue::default();
+    let a = id(Of::Cronjob, "a");
+    queue.wake(a.clone(), Lane::Urgent);
+    queue.next().await;
+    let wait = async |left: usize| {
+        queue.done(&a, failed(left));
+        let since = Instant::now();
+        queue.next().await;
+        since.elapsed().as_secs_f64()
+    };
+    for _ in 0..8 {
+        wait(3).await;
+    }
+    assert!(wait(3).await > 40.0);
+    assert!(wait(2).await < 0.32, "there was progress");
+    assert!(wait(2).await > 0.36, "there was none");
+    for left in [3, 2, 3, 2, 3] {
+        wait(left).await;
+    }
+    assert!(wait(2).await > 20.0, "back and forth is no progress");
+    assert!(wait(1).await < 0.32);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_failed_together_does_not_come_back_together() {
     let queue = Queue::default();
@@ -157,7 +188,9 @@ async fn a_server_that_says_how_long_it_is_busy_is_left_alone_that_long() {
     let a = id(Of::Cronjob, "a");
     queue.wake(a.clone(), Lane::Urgent);
     queue.next().await;
-    queue.done(&a, End::Failed(Duration::from_secs(20)));
+    let least = Duration::from_secs(20);
+    let left = usize::MAX;
+    queue.done(&a, End::Failed { least, left });
     let since = Instant::now();
     queue.next().await;
     assert!(since.elapsed() >= Duration::from_secs(20));
