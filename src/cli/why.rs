@@ -128,8 +128,9 @@ impl Walk<'_> {
         }
         for blocker in waits {
             let known = self.causes.len();
-            if let Some(next) = concerned(&blocker, &references) {
-                self.step(&next, &chain).await?;
+            match concerned(&blocker, &references) {
+                Some(next) if references.contains(&next) => self.step(&next, &chain).await?,
+                far => self.pass_on(&blocker, far, &references, &chain).await?,
             }
             if self.causes.len() == known {
                 let cause = blocked(blocker, standing.condition(), chain.clone());
@@ -137,6 +138,27 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A blocker about something that the object does not refer to itself: one that it refers to has the same, and is the way to it.
+    async fn pass_on(
+        &mut self,
+        blocker: &Blocker,
+        far: Option<Target>,
+        references: &[Target],
+        chain: &[String],
+    ) -> Result<(), Failure> {
+        for next in references {
+            let found = self.cluster.find(next).await.ok().flatten();
+            let theirs = found.iter().flat_map(blockers);
+            if theirs.into_iter().any(|theirs| theirs.what == blocker.what) {
+                return self.step(next, chain).await;
+            }
+        }
+        match far {
+            Some(far) => self.step(&far, chain).await,
+            None => Ok(()),
+        }
     }
 
     /// One reference further, where there is something and it is not as declared.
@@ -206,10 +228,11 @@ fn collect(value: &Value, found: &mut Vec<Target>) {
 }
 
 fn referred(word: &str) -> Option<Of> {
-    if word == "class" {
-        return Some(Of::ServiceClass);
+    match word {
+        "class" => Some(Of::ServiceClass),
+        "template" => Some(Of::ApplicationTemplate),
+        word => kind_of(word),
     }
-    kind_of(word)
 }
 
 /// Which object a blocker is about: of the references with the name after the slash the one whose kind its word begins with,
@@ -225,12 +248,14 @@ fn concerned(blocker: &Blocker, references: &[Target]) -> Option<Target> {
     Some(Target::new(of, name))
 }
 
-/// Whether a reason begins with a kind. `ClassNotFound` is about a ServiceClass, `ServiceNotReady` about a Service.
+/// Whether a reason begins with a kind. `ClassNotFound` is about a ServiceClass, `TemplateMissing` about an ApplicationTemplate,
+/// `ServiceNotReady` about a Service.
 fn begins_with(reason: &str, of: Of) -> bool {
     let first = first_word(reason);
     let reason = reason.to_ascii_lowercase();
     match of {
         Of::ServiceClass => reason.starts_with("serviceclass") || first == "class",
+        Of::ApplicationTemplate => first == "template",
         Of::Service => first == "service" && !reason.starts_with("serviceclass"),
         of => first == word(of),
     }

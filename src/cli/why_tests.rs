@@ -43,6 +43,15 @@ fn a_class_is_a_service_class() {
 }
 
 #[test]
+fn a_template_is_an_application_template() {
+    let found = references(&json!({"spec": {"templateRef": {"name": "django"}}}));
+    let django = Target::new(Of::ApplicationTemplate, "django");
+    assert_eq!(found, std::slice::from_ref(&django));
+    let to = concerned(&blocker("TemplateMissing/django"), &found);
+    assert_eq!(to, Some(django));
+}
+
+#[test]
 fn a_blocker_leads_to_the_kind_that_its_word_names() {
     let references = [
         Target::new(Of::Application, "shop"),

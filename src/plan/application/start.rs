@@ -144,7 +144,7 @@ fn copied(seen: &Seen<'_>, copy: &ApplicationCopy) -> Result<Start, Lack> {
     let name = &copy.application_ref.name;
     let Some(source) = seen.get::<Application>(name) else {
         let fix = format!(
-            "copyFrom.applicationRef names Application {name}, which is not in this namespace: create it, or make this one again with another."
+            "Create Application {name}, which copyFrom names and which is not in this namespace; or make this one again with another."
         );
         return Err(Lack::new("SourceMissing", name, fix));
     };
@@ -193,7 +193,7 @@ fn named(seen: &Seen<'_>, me: &Kept, name: &str) -> Result<Start, Lack> {
         Some(template) => from_template(me, &template),
         None => {
             let fix = format!(
-                "templateRef names ApplicationTemplate {name}, which is not there: choose one of kubectl get rtpl, or ask the platform team for it."
+                "Ask the platform team for ApplicationTemplate {name}, which templateRef names and which is not there; or make the Application again with one of kubectl get rtpl."
             );
             Err(Lack::new("TemplateMissing", name, fix))
         }
