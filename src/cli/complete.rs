@@ -53,6 +53,13 @@ pub fn runnable(current: &OsStr) -> Vec<CompletionCandidate> {
     all
 }
 
+/// What can be copied: environments, and applications by their kind.
+pub fn copyable(current: &OsStr) -> Vec<CompletionCandidate> {
+    let mut all = environments(current);
+    all.extend(qualified(&[Of::Application, Of::Environment], current));
+    all
+}
+
 /// Names of Instances.
 pub fn instances(current: &OsStr) -> Vec<CompletionCandidate> {
     bare(Of::Instance, current)

@@ -4,7 +4,7 @@
 //! Whatever a verb does, `kubectl` alone can do; the help of each verb ends with how. Results go to standard output, progress to
 //! standard error.
 //!
-//! - [`scope`], [`target`], [`show`], [`fail`]: where to work, on what, how to answer, what to say when it cannot be done.
+//! - [`scope`], [`target`], [`choice`], [`show`], [`fail`]: where to work, on what, how to answer, what to say when it cannot be done.
 //! - [`reach`], [`standing`], [`wait`], [`track`], [`turn`], [`progress`]: requests, how an object stands, and waiting for it.
 
 use std::{ffi::OsString, process::ExitCode};
@@ -12,8 +12,11 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 
+pub mod archive;
+pub mod choice;
 pub mod complete;
 pub mod completion;
+pub mod copy;
 pub mod diff;
 pub mod env;
 pub mod exec;
@@ -90,6 +93,9 @@ pub enum Verb {
     /// Bring to one environment what another one runs
     #[command(after_help = promote::HELP)]
     Promote(promote::Args),
+    /// Make an environment or an application that starts as one that is there
+    #[command(after_help = copy::HELP)]
+    Copy(copy::Args),
     /// Show what the next release of an environment would change
     #[command(after_help = diff::HELP)]
     Diff(diff::Args),
@@ -111,6 +117,12 @@ pub enum Verb {
     /// Start environments or services, resume cronjobs
     #[command(after_help = switch::START_HELP)]
     Start(switch::Args),
+    /// Retire an application: nothing of it runs, and after a while it is deleted
+    #[command(after_help = archive::HELP)]
+    Archive(archive::Args),
+    /// Bring an archived application back
+    #[command(after_help = archive::BACK_HELP)]
+    Unarchive(archive::Back),
     /// Release our finalizers when the operator is already gone; data stays
     #[command(after_help = uninstall::HELP)]
     Uninstall(uninstall::Args),
@@ -159,6 +171,7 @@ fn perform(cli: &Cli) -> Result<(), Failure> {
             Verb::Release(args) => release::run(args, scope).await,
             Verb::Rollback(args) => rollback::run(args, scope).await,
             Verb::Promote(args) => promote::run(args, scope).await,
+            Verb::Copy(args) => copy::run(args, scope).await,
             Verb::Diff(args) => diff::run(args, scope).await,
             Verb::Env(args) => env::run(args, scope).await,
             Verb::Logs(args) => logs::run(args, scope).await,
@@ -166,6 +179,8 @@ fn perform(cli: &Cli) -> Result<(), Failure> {
             Verb::Exec(args) => exec::run(args, scope).await,
             Verb::Stop(args) => switch::run(Way::Stop, args, scope).await,
             Verb::Start(args) => switch::run(Way::Start, args, scope).await,
+            Verb::Archive(args) => archive::run(args, scope).await,
+            Verb::Unarchive(args) => archive::back(args, scope).await,
             Verb::Uninstall(args) => uninstall::run(args, scope).await,
             Verb::Completion(args) => completion::run(args),
             Verb::Complete { words } => completion::answer_kubectl(words),

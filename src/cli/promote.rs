@@ -4,6 +4,7 @@ use clap_complete::ArgValueCompleter;
 use kube::ResourceExt;
 
 use super::{
+    choice::Choice,
     complete,
     fail::Failure,
     progress::note,
@@ -61,9 +62,9 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let name = source.name_any();
     note(&format!("{to} gets the image of release/{name}"));
     let args = release::Args {
-        environments: vec![to.name],
+        choice: Choice::one(to.name),
         adopt: Some(name),
-        ..release::Args::default()
+        build_mode: None,
     };
     release::run(&args, scope).await
 }

@@ -2,76 +2,37 @@
 
 use clap::ValueEnum;
 use clap_complete::ArgValueCompleter;
-use kube::{ResourceExt, api::ListParams};
+use kube::ResourceExt;
 use serde::Serialize;
 
 use super::{
+    choice::Choice,
     complete,
     fail::{Failure, sum_up},
     progress::{Progress, note},
     reach::bare,
     scope::{Cluster, Scope},
     show::print,
-    target::Target,
     track,
 };
-use crate::{
-    api::{
-        Environment, Release,
-        name::Ref,
-        release::{BuildMode, ReleaseSource, ReleaseSpec},
-    },
-    kinds::Of,
+use crate::api::{
+    Release,
+    name::Ref,
+    release::{BuildMode, ReleaseSource, ReleaseSpec},
 };
 
 /// What to release.
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
-    /// The environments
-    #[arg(value_name = "ENVIRONMENT", add = ArgValueCompleter::new(complete::environments))]
-    pub environments: Vec<String>,
-    /// All environments of this application
-    #[arg(long, value_name = "NAME", conflicts_with = "environments", add = ArgValueCompleter::new(complete::applications))]
-    pub application: Option<String>,
-    /// All environments with these labels
-    #[arg(
-        short = 'l',
-        long,
-        value_name = "LABELS",
-        conflicts_with = "environments"
-    )]
-    pub selector: Option<String>,
-    /// Only environments with changes that wait for a release
-    #[arg(long)]
-    pub pending: bool,
-    /// At most so many
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "environments")]
-    pub limit: Option<u32>,
-    /// Which come first
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "ORDER",
-        conflicts_with = "environments"
-    )]
-    pub order_by: Order,
+    /// Which environments
+    #[command(flatten)]
+    pub choice: Choice,
     /// Promote: run the image of this release, with today's configuration
     #[arg(long, value_name = "RELEASE", add = ArgValueCompleter::new(complete::releases))]
     pub adopt: Option<String>,
     /// Which image is taken [default: auto]
     #[arg(long, value_enum, value_name = "MODE")]
     pub build_mode: Option<Mode>,
-}
-
-/// Which environments come first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Order {
-    /// By name
-    #[default]
-    Name,
-    /// The oldest first
-    Age,
 }
 
 /// Which image is taken.
@@ -81,12 +42,14 @@ pub enum Mode {
     Auto,
     /// Take the image that serves, by its digest
     Adopt,
+    /// Take the declared image, asked for anew: for a tag that has moved
+    Force,
 }
 
 /// What stands under the help.
 pub const HELP: &str = "\
 To run another image, change it: kubectl patch renv shop-live --type merge -p '{\"spec\":{\"image\":\"…\"}}'
-With several environments, one that cannot be released does not stop the others.
+With several environments, one that cannot be released does not stop the others; each is told, and the exit code is not 0.
 
 With kubectl alone:
   kubectl create -f - <<EOF
@@ -115,8 +78,8 @@ struct Trouble {
 /// Releases.
 pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let cluster = scope.connect().await?;
-    let chosen = chosen(args, &cluster).await?;
-    let many = chosen.len() != 1 || args.environments.is_empty();
+    let chosen = args.choice.names(&cluster).await?;
+    let many = chosen.len() != 1 || args.choice.environments.is_empty();
     if chosen.is_empty() {
         note("no environment is meant by this: nothing to release");
     }
@@ -165,51 +128,6 @@ impl Outcome {
     }
 }
 
-/// The environments that are meant, in order.
-async fn chosen(args: &Args, cluster: &Cluster) -> Result<Vec<String>, Failure> {
-    let mut names = Vec::new();
-    for text in &args.environments {
-        let target = Target::parse(text, &[Of::Environment])?;
-        let found: Environment = cluster.get(target.of, &target.name).await?;
-        if !args.pending || is_pending(&found) {
-            names.push(target.name);
-        }
-    }
-    if args.environments.is_empty() {
-        if args.application.is_none() && args.selector.is_none() && !args.pending {
-            return Err(Failure::usage(
-                "no environment is named",
-                "name some, or choose with --application, --selector or --pending",
-            ));
-        }
-        let mut params = ListParams::default();
-        params.label_selector.clone_from(&args.selector);
-        let list = cluster.api::<Environment>().list(&params).await;
-        let all = list.map_err(|e| Failure::from_api(&e, "list environments"))?;
-        names = matching(args, all.items);
-    }
-    Ok(names)
-}
-
-fn matching(args: &Args, mut all: Vec<Environment>) -> Vec<String> {
-    all.retain(|e| {
-        let application = &e.spec.application_ref.name;
-        let of_application = args.application.as_ref().is_none_or(|a| a == application);
-        of_application && (!args.pending || is_pending(e))
-    });
-    all.sort_by_key(ResourceExt::name_any);
-    if args.order_by == Order::Age {
-        all.sort_by_key(|e| e.metadata.creation_timestamp.as_ref().map(|t| t.0));
-    }
-    all.truncate(args.limit.map_or(usize::MAX, |n| n as usize));
-    all.iter().map(ResourceExt::name_any).collect()
-}
-
-fn is_pending(environment: &Environment) -> bool {
-    let status = environment.status.as_ref();
-    status.is_some_and(|s| !s.pending_changes.is_empty())
-}
-
 fn declaration(args: &Args, environment: &str) -> Release {
     let spec = ReleaseSpec {
         environment_ref: Ref {
@@ -218,6 +136,7 @@ fn declaration(args: &Args, environment: &str) -> Release {
         build_mode: args.build_mode.map(|mode| match mode {
             Mode::Auto => BuildMode::Auto,
             Mode::Adopt => BuildMode::Adopt,
+            Mode::Force => BuildMode::Force,
         }),
         copy_from: None,
         adopt: args.adopt.as_ref().map(|name| ReleaseSource {
@@ -266,63 +185,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn environment(name: &str, application: &str, born: &str, pending: bool) -> Environment {
-        let changes = if pending {
-            json!([{"path": "image", "change": "Modified", "impact": "Restart"}])
-        } else {
-            json!([])
-        };
-        serde_json::from_value(json!({
-            "apiVersion": "roadstead.dev/v1alpha1", "kind": "Environment",
-            "metadata": {"name": name, "creationTimestamp": born},
-            "spec": {"applicationRef": {"name": application}},
-            "status": {"pendingChanges": changes},
-        }))
-        .unwrap()
-    }
-
-    fn three() -> Vec<Environment> {
-        vec![
-            environment("c", "shop", "2026-11-20T00:00:00Z", true),
-            environment("a", "shop", "2026-11-22T00:00:00Z", false),
-            environment("b", "blog", "2026-11-21T00:00:00Z", true),
-        ]
-    }
-
-    /// proves: DV-173
-    #[test]
-    fn environments_are_chosen_by_application_and_by_what_waits() {
-        let of_shop = Args {
-            application: Some("shop".into()),
-            ..Args::default()
-        };
-        assert_eq!(matching(&of_shop, three()), ["a", "c"]);
-        let pending = Args {
-            pending: true,
-            ..Args::default()
-        };
-        assert_eq!(matching(&pending, three()), ["b", "c"]);
-    }
-
-    #[test]
-    fn the_oldest_comes_first_when_asked() {
-        let by_age = Args {
-            order_by: Order::Age,
-            ..Args::default()
-        };
-        assert_eq!(matching(&by_age, three()), ["c", "b", "a"]);
-    }
-
-    /// proves: DV-174
-    #[test]
-    fn the_limit_takes_the_first_in_order() {
-        let two = Args {
-            limit: Some(2),
-            ..Args::default()
-        };
-        assert_eq!(matching(&two, three()), ["a", "b"]);
-    }
 
     /// proves: DV-176
     #[test]

@@ -1,5 +1,8 @@
 //! `status`: what runs here.
 
+use std::collections::BTreeSet;
+
+use clap_complete::ArgValueCompleter;
 use jiff::Timestamp;
 use kube::{
     Api,
@@ -9,6 +12,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    choice::related,
+    complete,
     fail::Failure,
     progress::note,
     scope::{Cluster, Scope},
@@ -24,13 +29,21 @@ pub struct Args {
     /// In all namespaces
     #[arg(short = 'A', long, conflicts_with_all = ["namespace", "instance"])]
     pub all_namespaces: bool,
+    /// Only what is of this application
+    #[arg(long, value_name = "NAME", conflicts_with = "all_namespaces", add = ArgValueCompleter::new(complete::applications))]
+    pub application: Option<String>,
+    /// And of its mirrors
+    #[arg(long, requires = "application")]
+    pub with_mirrors: bool,
 }
 
 /// What stands under the help.
 pub const HELP: &str = "\
 With kubectl alone:
   kubectl get roadstead
-  kubectl get renv,msvc,acj,rel -A -o wide";
+  kubectl get renv,msvc,acj,rel -A -o wide
+  kubectl get renv --field-selector spec.applicationRef.name=shop
+  kubectl get rapp --field-selector spec.copyFrom.applicationRef.name=shop,spec.copyFrom.type=Mirror";
 
 /// What runs: everything that there is of these kinds, and the releases under way.
 #[derive(Debug, Default, Serialize)]
@@ -66,6 +79,9 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
         releases: list(Of::Release).await?,
     };
     overview.releases.retain(is_under_way);
+    if let Some(application) = &args.application {
+        overview.keep(&related(&cluster, application, args.with_mirrors).await?);
+    }
     if !scope.output.is_for_people() {
         return print(&scope.output.render(&overview)?);
     }
@@ -249,6 +265,25 @@ const RELEASES: &[Column] = &[
 ];
 
 impl Overview {
+    /// Keeps the environments of these applications, with what runs for them and what they use.
+    fn keep(&mut self, applications: &BTreeSet<String>) {
+        let is_of = |row: &Row, pointer: &str, names: &BTreeSet<String>| {
+            let name = row.at(pointer).and_then(Value::as_str);
+            name.is_some_and(|name| names.contains(name))
+        };
+        self.environments
+            .retain(|row| is_of(row, "/spec/applicationRef/name", applications));
+        let environments = self.environments.iter();
+        let used = environments.clone().flat_map(|e| e.items("/spec/services"));
+        let used = used.filter_map(|one| one.get("name")?.as_str());
+        let used: BTreeSet<String> = used.map(ToOwned::to_owned).collect();
+        let names: BTreeSet<String> = environments.map(|e| e.name.clone()).collect();
+        self.services.retain(|row| used.contains(&row.name));
+        for rows in [&mut self.cronjobs, &mut self.releases] {
+            rows.retain(|row| is_of(row, "/spec/environmentRef/name", &names));
+        }
+    }
+
     fn text(&self, output: Output, everywhere: bool, now: Timestamp) -> String {
         let tables = [
             table(output, ENVIRONMENTS, &self.environments, everywhere, now),
@@ -295,101 +330,5 @@ fn table(
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::cli::standing::tests::{condition, object};
-
-    fn overview() -> Overview {
-        let environment = json!({
-            "state": "running", "currentRelease": 7, "observedGeneration": 1,
-            "conditions": [condition("Ready", "True", "Running")],
-            "replicas": [{"name": "a", "state": "running"}, {"name": "b", "state": "pending"}],
-        });
-        let service = json!({
-            "state": "failed", "observedGeneration": 1,
-            "conditions": [condition("Ready", "False", "ClassNotFound"), condition("Stalled", "True", "ClassNotFound")],
-            "blockers": [{"what": "ClassNotFound/postgres", "fix": "Make it."}],
-        });
-        let cronjob = json!({
-            "state": "scheduled", "nextRunAt": "2026-11-22T14:00:00Z",
-            "lastRuns": [{"job": "n-1", "finishedAt": "2026-11-22T11:00:00Z", "exitCode": 3, "result": "Failed"}],
-        });
-        let release =
-            json!({"phase": "Releasing", "percent": 40, "startedAt": "2026-11-22T11:59:00Z"});
-        let app = json!({"applicationRef": {"name": "shop"}});
-        let class = json!({"classRef": {"name": "postgres"}});
-        let row = |kind, name, spec, status| Row::of(object(kind, name, 1, spec, status));
-        Overview {
-            environments: vec![row("Environment", "shop-live", app, environment)],
-            services: vec![row("Service", "shop-db", class, service)],
-            cronjobs: vec![row("Cronjob", "nightly", json!({}), cronjob)],
-            releases: vec![row("Release", "shop-live-8", json!({}), release)],
-        }
-    }
-
-    fn now() -> Timestamp {
-        "2026-11-22T12:00:00Z".parse().unwrap()
-    }
-
-    #[test]
-    fn the_table_tells_what_runs_and_what_waits() {
-        let text = overview().text(Output::Table, false, now());
-        let expected = "\
-ENVIRONMENT  STATE    READY  RELEASE  REPLICAS
-shop-live    running  yes    7        1/2
-
-SERVICE  STATE   READY  CLASS
-shop-db  failed  no     postgres
-  shop-db waits for ClassNotFound/postgres
-
-CRONJOB  STATE      NEXT   LAST RUN
-nightly  scheduled  in 2h  exit 3, 60m ago
-
-RELEASE UNDER WAY  PHASE      PERCENT  SINCE
-shop-live-8        Releasing  40       60s
-";
-        assert_eq!(text, expected, "\n{text}");
-    }
-
-    #[test]
-    fn all_namespaces_still_fit_eighty_columns() {
-        let text = overview().text(Output::Table, true, now());
-        assert!(text.contains("instance-acme"));
-        assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
-    }
-
-    #[test]
-    fn programs_always_get_the_same_words() {
-        let json = Output::Json.render(&overview()).unwrap();
-        let value: Value = serde_json::from_str(&json).unwrap();
-        let expected = json!({
-            "namespace": "instance-acme", "name": "shop-db", "state": "failed", "ready": false, "standing": "no",
-            "waitsFor": ["ClassNotFound/postgres"],
-        });
-        assert_eq!(value["services"][0], expected);
-        let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["cronjobs", "environments", "releases", "services"]);
-    }
-
-    #[test]
-    fn a_release_that_ended_is_not_under_way() {
-        for phase in ["Succeeded", "Failed", "Superseded"] {
-            let row = Row::of(object(
-                "Release",
-                "r",
-                1,
-                json!({}),
-                json!({"phase": phase}),
-            ));
-            assert!(!is_under_way(&row), "{phase}");
-        }
-        assert!(is_under_way(&overview().releases[0]));
-    }
-
-    #[test]
-    fn nothing_is_no_text() {
-        assert_eq!(Overview::default().text(Output::Table, false, now()), "");
-    }
-}
+#[path = "status_tests.rs"]
+mod tests;

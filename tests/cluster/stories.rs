@@ -107,6 +107,9 @@ stories! {
         run_tells_the_exit_code_and_logs_the_lines,
         one_command_runs_beside_the_replicas,
         variables_differences_and_promotion,
+        copies_are_made_in_one_line,
+        an_application_is_retired_by_its_name_and_brought_back,
+        many_are_released_and_one_that_cannot_be_stops_nobody,
         uninstall_is_refused_while_an_operator_is_there;
 }
 

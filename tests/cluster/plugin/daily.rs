@@ -173,7 +173,26 @@ async fn another_one_gets_the_image(world: &World, ns: &str) -> Result<()> {
         test.to_string().contains("@sha256:"),
         "not by its digest: {test}"
     );
-    Ok(())
+    promotions_that_cannot_be(world, ns).await
+}
+
+/// A promotion to itself, from nowhere, or of what is marked as unusable is refused, each with its exit code.
+async fn promotions_that_cannot_be(world: &World, ns: &str) -> Result<()> {
+    let promote = async |words: &str| roadstead(world, &format!("promote {words} -n {ns}")).await;
+    let itself = promote("toy-live --to toy-live").await?;
+    ensure!(itself.code == 2, "{itself:?}");
+    let nobody = promote("nobody --to toy-test").await?;
+    ensure!(nobody.code == 4, "{nobody:?}");
+    let nowhere = promote("toy-live --to nobody").await?;
+    ensure!(nowhere.code == 4, "{nowhere:?}");
+    world
+        .kubectl(&format!(
+            "annotate rel toy-live-1 -n {ns} roadstead.dev/unusable=leaks"
+        ))
+        .await?;
+    let marked = promote("rel/toy-live-1 --to toy-test").await?;
+    ensure!(marked.code == 1, "{marked:?}");
+    marked.refused("it is marked as unusable: leaks")
 }
 
 /// The plugin with a command for a shell at the other end.

@@ -1,8 +1,14 @@
 //! The platform by hand: each verb of `kubectl roadstead` as people type it.
 
+mod bulk;
+mod copies;
 mod daily;
 
 use anyhow::{Result, ensure};
+pub use bulk::many_are_released_and_one_that_cannot_be_stops_nobody;
+pub use copies::{
+    an_application_is_retired_by_its_name_and_brought_back, copies_are_made_in_one_line,
+};
 pub use daily::{one_command_runs_beside_the_replicas, variables_differences_and_promotion};
 use serde_json::Value;
 
