@@ -4,12 +4,15 @@
 //! none left over. A fault that never struck proves nothing, and fails. `cargo test` plays a sample; `cargo faults` plays everything.
 
 mod fault;
+mod fuzz;
 mod operator;
 mod proxy;
 mod run;
+mod scenes;
 mod stage;
 mod state;
 mod story;
+mod wild;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -22,15 +25,27 @@ fn main() -> ExitCode {
         ..Arguments::from_args()
     };
     let theatre = Arc::new(Theatre::default());
-    let conclusion = libtest_mimic::run(&arguments, trials(&theatre));
+    let mut all = trials(&theatre);
+    let count = if arguments.include_ignored { MANY } else { FEW };
+    let house = theatre.clone();
+    let wild = move || house.wild(count).map_err(run::failed);
+    all.push(Trial::test(
+        "whatever_is_declared_is_refused_or_decided_on",
+        wild,
+    ));
+    let conclusion = libtest_mimic::run(&arguments, all);
     theatre.end();
     conclusion.exit_code()
 }
 
+/// How many wild specs of each kind are declared in the sample, and when everything is played: together more than 10,000.
+const FEW: usize = 40;
+const MANY: usize = 1280;
+
 /// A trial for each thing that can go wrong. All seeds but the first, and most of the crashes, are played when everything is.
 fn trials(theatre: &Arc<Theatre>) -> Vec<Trial> {
     let mut trials = Vec::new();
-    for scene in run::SCENES {
+    for scene in scenes::SCENES {
         for seed in 1..=run::SEEDS {
             let theatre = theatre.clone();
             let name = format!("{}::seed_{seed}", scene.name);

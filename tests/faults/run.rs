@@ -9,12 +9,11 @@ use anyhow::{Context, Result, ensure};
 use libtest_mimic::Failed;
 
 use crate::{
-    fault::{
-        Fault::{self, *},
-        On, Rule, Trouble,
-    },
+    fault::{On, Rule, Trouble},
+    fuzz,
     operator::Operator,
     proxy::{self, Proxy, Writes},
+    scenes::Scene,
     stage::Stage,
     state,
     story::Story,
@@ -25,119 +24,8 @@ pub const SEEDS: u64 = 4;
 /// Into how many equal parts the writes of the story are cut; the operator is killed after each.
 pub const CRASHES: u64 = 60;
 
-/// Something that goes wrong.
-pub struct Scene {
-    /// What, in words.
-    pub name: &'static str,
-    rules: &'static [Rule],
-    /// Whether it is part of the sample.
-    pub sample: bool,
-}
-
-const fn rule(on: On, fault: Fault, one_in: u64, most: u32) -> Rule {
-    Rule {
-        on,
-        fault,
-        one_in,
-        most,
-    }
-}
-
-const fn scene(name: &'static str, sample: bool, rules: &'static [Rule]) -> Scene {
-    Scene {
-        name,
-        rules,
-        sample,
-    }
-}
-
-/// Everything that goes wrong, besides a crash.
-pub const SCENES: &[Scene] = &[
-    scene(
-        "writes_meet_conflicts",
-        true,
-        &[rule(On::Writes, Refused(409), 3, 30)],
-    ),
-    scene(
-        "a_busy_server_says_when_to_come_again",
-        true,
-        &[rule(On::Writes, Refused(429), 5, 12)],
-    ),
-    scene(
-        "writes_fail_with_500_and_503",
-        true,
-        &[
-            rule(On::Writes, Refused(500), 5, 12),
-            rule(On::Writes, Refused(503), 5, 12),
-        ],
-    ),
-    scene(
-        "connections_break_before_and_after_a_write",
-        true,
-        &[
-            rule(On::Writes, AnswerCut, 4, 20),
-            rule(On::Writes, Cut, 6, 12),
-        ],
-    ),
-    scene(
-        "a_write_that_took_place_is_called_failed",
-        true,
-        &[
-            rule(On::Writes, AnswerRefused(504), 3, 20),
-            rule(On::Writes, AnswerRefused(409), 5, 10),
-        ],
-    ),
-    scene(
-        "an_answer_never_comes",
-        false,
-        &[
-            rule(On::Writes, AnswerHangs, 8, 2),
-            rule(On::Writes, Hangs, 8, 2),
-        ],
-    ),
-    scene(
-        "watches_break_off_and_end_at_once",
-        true,
-        &[
-            rule(On::Watches, Breaks(2), 3, 20),
-            rule(On::Watches, Ends(1), 3, 20),
-        ],
-    ),
-    scene(
-        "a_version_is_too_old_in_a_watch_and_at_its_start",
-        true,
-        &[
-            rule(On::Watches, Expires(1), 3, 20),
-            rule(On::Watches, Refused(410), 4, 8),
-        ],
-    ),
-    scene(
-        "events_come_late_and_twice",
-        true,
-        &[
-            rule(On::Watches, Late(Duration::from_millis(900)), 2, u32::MAX),
-            rule(On::Watches, Repeats, 2, u32::MAX),
-        ],
-    ),
-    scene(
-        "watches_stand_still_for_a_while",
-        false,
-        &[rule(On::Watches, Stalls(2, Duration::from_secs(8)), 2, 12)],
-    ),
-    scene(
-        "lists_are_refused",
-        false,
-        &[
-            rule(On::Lists, Refused(500), 3, 12),
-            rule(On::Lists, Refused(429), 4, 6),
-        ],
-    ),
-    scene(
-        "the_lease_is_refused_at_first",
-        false,
-        &[rule(On::Lease, Refused(500), 1, 3)],
-    ),
-];
+/// What wild specs are drawn from.
+const SEED: u64 = 1;
 
 /// Where the runs are played: made when the first begins.
 #[derive(Default)]
@@ -188,6 +76,11 @@ impl Theatre {
             house.run(trouble, Some(after), Some(&wanted), true).await?;
             Ok(())
         })
+    }
+
+    /// So many wild specs of each kind are declared beside a story.
+    pub fn wild(&self, count: usize) -> Result<()> {
+        self.with(async |house| house.wild(count).await)
     }
 
     /// A Namespace is lost while no operator is there.
@@ -257,6 +150,36 @@ impl House {
         let anew = story.begins_anew(&before).await;
         operator.end().await?;
         anew
+    }
+
+    /// Wild specs are declared, and the operator sees to each without falling.
+    async fn wild(&mut self, count: usize) -> Result<()> {
+        self.runs += 1;
+        let name = format!("run{:03}x", self.runs);
+        let folder = self.stage.folder(&name)?;
+        let story = Story {
+            client: &self.stage.client,
+            name: &name,
+        };
+        let proxy = Proxy::begin(&self.stage.account, Trouble::new(&[], 0), None).await?;
+        let operator = Operator::begin(proxy, &folder)?;
+        story.make().await?;
+        story.ready(1).await?;
+        settled(&story, &operator, None).await?;
+        let declared = async {
+            for entry in fuzz::kinds() {
+                let tally = fuzz::declare(&operator, &story, entry.of, SEED, count).await?;
+                eprintln!("{name}: {tally:?} of {}", entry.plural);
+                ensure!(tally.decided > 0, "no {} was taken", entry.plural);
+            }
+            anyhow::Ok(())
+        };
+        let declared = declared.await;
+        operator.end().await?;
+        let log = std::fs::read_to_string(folder.join("operator.log"))?;
+        let place = format!("the log is in {}", folder.display());
+        ensure!(!log.contains("panicked"), "a panic: {place}");
+        declared.context(place)
     }
 
     async fn run(

@@ -200,7 +200,8 @@ impl Story<'_> {
         Ok(())
     }
 
-    fn of(&self, of: Of) -> Api<DynamicObject> {
+    /// The objects of a kind, in the Instance where it has a namespace.
+    pub fn of(&self, of: Of) -> Api<DynamicObject> {
         let resource = resource(of);
         match of.entry().namespaced {
             true => Api::namespaced_with(self.client.clone(), &self.ns(), &resource),
