@@ -39,6 +39,7 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("self.applicationRef == oldSelf.applicationRef").message("applicationRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[x_kube(validation = Rule::new("has(self.slug) == has(oldSelf.slug) && (!has(self.slug) || self.slug == oldSelf.slug)").message("slug is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[x_kube(validation = Rule::new("has(self.copyFrom) == has(oldSelf.copyFrom) && (!has(self.copyFrom) || self.copyFrom == oldSelf.copyFrom)").message("copyFrom is immutable: it can be neither changed nor removed; make a new object with the other value"))]
+#[x_kube(validation = Rule::new("!has(self.copyFrom) || !has(self.slug) || self.slug.matches('^[0-9a-z](-*[0-9a-z])*$')").message("slug of a copy must have lowercase letters and digits, and hyphens only between them, such as test-2"))]
 #[x_kube(validation = Rule::new("!has(self.idle)").message("idle is not there yet: remove it"))]
 #[x_kube(validation = Rule::new("!has(self.backup)").message("backup is not there yet: remove it"))]
 #[x_kube(validation = Rule::new("!has(self.copyFrom) || !has(self.copyFrom.data) || self.copyFrom.data == 'None'").message("copyFrom.data Full and Masked are not there yet, for they wait for backups: set None, or leave it out"))]
@@ -46,12 +47,9 @@ use serde::{Deserialize, Serialize};
 pub struct EnvironmentSpec {
     /// The Application that it runs. Immutable.
     pub application_ref: Ref,
-    /// Short name within the Application, unique there, 1 to 32 characters of a DNS label. Default: `metadata.name`. Immutable.
+    /// Short name within the Application, unique there: 1 to 255 letters, digits, `-` and `_`; what is made for the Environment is called by `metadata.name`. A copy's has lowercase letters and digits, and hyphens between them. Default: `metadata.name`. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 32),
-        regex(pattern = "^[a-z]([-a-z0-9]*[a-z0-9])?$")
-    )]
+    #[schemars(length(min = 1, max = 255), regex(pattern = "^[-a-zA-Z0-9_]+$"))]
     pub slug: Option<String>,
     /// Branch that it follows once there are builds. Default: the Application's `defaultBranch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

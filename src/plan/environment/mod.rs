@@ -267,7 +267,8 @@ fn place(scene: &Scene<'_>, today: &Today) -> Vec<Trouble> {
             "Environment {} has the slug {slug} already: make this one again with another.",
             first.name()
         );
-        out.push(Trouble::new("SlugTaken", slug, fix));
+        // By the name, for a slug may be longer than what a blocker can say.
+        out.push(Trouble::new("SlugTaken", first.name(), fix));
     }
     let limit = scene.home.environment_limit();
     let all = scene
