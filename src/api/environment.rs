@@ -242,7 +242,7 @@ pub struct EnvironmentStatus {
     pub last_finished_release: Option<i64>,
     /// What the next release would change, without values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 300))]
+    #[schemars(length(max = 1000))]
     pub pending_changes: Vec<PendingChange>,
     /// What runs: one entry for each Pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -250,7 +250,7 @@ pub struct EnvironmentStatus {
     pub replicas: Vec<Replica>,
     /// The variables that its containers see, with where each comes from; never a value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 600))]
+    #[schemars(length(max = 1000))]
     pub variables: Vec<EffectiveVariable>,
     /// Facts about the object; `Ready` sums them up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

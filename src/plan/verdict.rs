@@ -2,6 +2,13 @@
 
 use crate::api::status::{Blocker, Condition, READY, RECONCILING, STALLED};
 
+/// The longest message and the longest advice that a status takes.
+const PROSE: usize = 1024;
+/// The longest name of what is in the way.
+const WHAT: usize = 253;
+/// So many things in the way are enough for anybody; the API server takes no more than one beside them.
+const BLOCKERS: usize = 31;
+
 /// The outcome of a plan, in words.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
@@ -45,7 +52,7 @@ impl Verdict {
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: reason.to_owned(),
-            message: message.into(),
+            message: cut(message.into(), PROSE),
             ..Condition::default()
         });
         self
@@ -53,11 +60,13 @@ impl Verdict {
 
     /// One more thing that it waits for: a stable word, with the object concerned, and what to do.
     pub fn blocked(mut self, what: impl Into<String>, fix: impl Into<String>) -> Self {
-        self.blockers.push(Blocker {
-            what: what.into(),
-            fix: fix.into(),
-            ..Blocker::default()
-        });
+        if self.blockers.len() < BLOCKERS {
+            self.blockers.push(Blocker {
+                what: cut(what.into(), WHAT),
+                fix: cut(fix.into(), PROSE),
+                ..Blocker::default()
+            });
+        }
         self
     }
 
@@ -67,4 +76,13 @@ impl Verdict {
             .iter()
             .any(|c| c.type_ == READY && c.status == "True")
     }
+}
+
+/// The text, as far as there is room for it: a status that is too long is not taken at all.
+fn cut(text: String, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text;
+    }
+    let kept = text.chars().take(longest - 1);
+    kept.chain(['…']).collect()
 }
