@@ -95,7 +95,9 @@ stories! {
         commands_run_in_order_before_traffic_moves,
         a_command_that_cannot_run_leaves_nothing_behind,
         a_command_that_connects_at_once_finds_its_service,
-        a_promotion_takes_the_image_of_another;
+        a_promotion_takes_the_image_of_another,
+        adopt_takes_the_image_that_serves,
+        a_pipeline_marks_a_release_and_writes_no_result;
     cronjob:
         a_run_has_what_its_release_has_and_reaches_its_services,
         a_schedule_follows_what_is_declared_and_rests_with_its_environment,
