@@ -1,18 +1,18 @@
 //! Edits, one after the other and faster than anything can follow.
 
-use anyhow::{Context, Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
 use futures::{StreamExt, TryStreamExt};
-use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     ResourceExt,
-    api::{Api, Patch, PatchParams},
+    api::{Api, Patch, PatchParams, WatchEvent, WatchParams},
 };
-use roadstead::api::Application;
+use roadstead::api::{Application, Environment};
 use serde_json::json;
 
 use super::{Stage, TOY, phase};
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 /// `kubectl wait` for Ready right after an edit comes back only when that edit runs.
 ///
@@ -44,57 +44,57 @@ pub async fn ready_after_an_edit_means_that_edit(world: World) -> Result<()> {
     stage.end().await
 }
 
-/// After an edit of the Application its Environment is Reconciling within a second, and then Ready with that edit.
+/// After an edit of the Application its Environment says Reconciling within a second, and is then Ready with that edit.
+///
+/// The second is a second, by the clock, from the answer to the edit until a watch has brought the word. On a small machine that plays
+/// many stories at once everything is late now and then; so of up to five edits one must keep to it. A delay of our own, such as a poll,
+/// a pause or a back-off, would be in each of them. That the word comes at all, and then Ready with the edit, is asked of every one.
 ///
 /// proves: DV-141
 pub async fn an_edit_of_the_application_shows_at_once(world: World) -> Result<()> {
     let stage = Stage::ready(&world, "follows", TOY, "").await?;
-    let applications: Api<Application> = Api::namespaced(world.client(), &stage.ns);
-    let patch = json!({"spec": {"variables": [{"name": "LEVEL", "value": "debug"}]}});
-    let patch = Patch::Merge(patch);
-    let how = PatchParams::default();
-    let edited = applications.patch("toy", &how, &patch).await?;
-    let moved = world
-        .until("the Environment moves", || async {
-            let status = stage.environment().await?.status.unwrap_or_default();
-            let conditions = status.conditions.into_iter();
-            let moves = |c: &roadstead::api::status::Condition| {
-                c.type_ == "Reconciling" && c.status == "True"
-            };
-            Ok(conditions
-                .filter(moves)
-                .map(|c| c.last_transition_time)
-                .next())
-        })
-        .await?;
-    let moved: Timestamp = moved.parse()?;
-    let entries = edited.managed_fields().iter();
-    let edited = entries.filter_map(|entry| entry.time.as_ref()).next_back();
-    let edited = edited.context("the edit has no time")?.0;
-    let lag = moved.as_second() - edited.as_second();
-    let second = a_second_here(&stage).await?;
-    ensure!(
-        lag <= second,
-        "it took {lag} s until it said so, not {second} s"
-    );
-    stage.wait("Ready").await?;
-    ensure!(stage.variable("LEVEL").await?.as_deref() == Some("debug"));
-    stage.end().await
+    let mut took = Vec::new();
+    for turn in 1..=5 {
+        let level = format!("level-{turn}");
+        took.push(until_it_moves(&stage, &level).await?);
+        stage.wait("Ready").await?;
+        ensure!(stage.variable("LEVEL").await?.as_deref() == Some(&*level));
+        if took.last() <= Some(&Duration::from_secs(1)) {
+            return stage.end().await;
+        }
+    }
+    bail!("it never said so within a second: {took:?}")
 }
 
-/// A second; on a machine that is busy with other things, as long as a dozen bare writes take here, one after the other.
-async fn a_second_here(stage: &Stage) -> Result<i64> {
-    let notes: Api<ConfigMap> = Api::namespaced(stage.world.client(), &stage.ns);
-    let how = PatchParams::apply("story");
-    let begun = tokio::time::Instant::now();
-    for turn in 0..12 {
-        let note = json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": "turns"}, "data": {"turn": turn.to_string()},
-        });
-        notes.patch("turns", &how, &Patch::Apply(note)).await?;
-    }
-    Ok(begun.elapsed().as_secs().try_into().unwrap_or(1).max(1))
+/// Edits the Application, and waits until its Environment says Reconciling: how long that took.
+async fn until_it_moves(stage: &Stage, level: &str) -> Result<Duration> {
+    let before = stage.environment().await?;
+    let version = before.resource_version().context("no version")?;
+    let environments: Api<Environment> = Api::namespaced(stage.world.client(), &stage.ns);
+    let only = WatchParams::default().fields("metadata.name=toy-live");
+    let mut states = environments.watch(&only, &version).await?.boxed();
+    let applications: Api<Application> = Api::namespaced(stage.world.client(), &stage.ns);
+    let patch = json!({"spec": {"variables": [{"name": "LEVEL", "value": level}]}});
+    let how = PatchParams::default();
+    applications
+        .patch("toy", &how, &Patch::Merge(patch))
+        .await?;
+    let edited = tokio::time::Instant::now();
+    let moves = async {
+        while let Some(event) = states.try_next().await? {
+            let WatchEvent::Modified(state) = event else {
+                continue;
+            };
+            let mut conditions = state.status.into_iter().flat_map(|s| s.conditions);
+            if conditions.any(|c| c.type_ == "Reconciling" && c.status == "True") {
+                return Ok(edited.elapsed());
+            }
+        }
+        bail!("the watch ended")
+    };
+    tokio::time::timeout(PATIENCE, moves)
+        .await
+        .context("it never moves")?
 }
 
 /// A hundred edits in a row end in one running Release of the last state, and the history tells which ran.
