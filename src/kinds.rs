@@ -20,6 +20,8 @@ pub enum Watch {
     Owned,
     /// Everywhere, by the label that makes a Namespace an Instance's. Each one that appears opens the `InInstances` watches.
     Hosts,
+    /// Everywhere, every object, and only to read: what the cluster offers.
+    Offered,
     /// In each Instance's namespace, every object.
     InInstances,
 }
@@ -165,6 +167,8 @@ registry! {
         Service: "managedservices", true;
         ServiceClass: "serviceclasses", false;
         Cronjob: "appcronjobs", true;
+        Backup: "databackups", true;
+        Restore: "datarestores", true;
     }
     theirs {
         Namespace(Namespace): "" / "v1" "Namespace" "namespaces", false, Hosts, by facts::Namespace::keys;
@@ -181,6 +185,8 @@ registry! {
         HorizontalPodAutoscaler(HorizontalPodAutoscaler): "autoscaling" / "v2" "HorizontalPodAutoscaler" "horizontalpodautoscalers", true, Owned;
         PodDisruptionBudget(PodDisruptionBudget): "policy" / "v1" "PodDisruptionBudget" "poddisruptionbudgets", true, Owned;
         NetworkPolicy(NetworkPolicy): "networking.k8s.io" / "v1" "NetworkPolicy" "networkpolicies", true, Owned;
+        VolumeSnapshot(VolumeSnapshot): "snapshot.storage.k8s.io" / "v1" "VolumeSnapshot" "volumesnapshots", true, Owned;
+        VolumeSnapshotClass(VolumeSnapshotClass): "snapshot.storage.k8s.io" / "v1" "VolumeSnapshotClass" "volumesnapshotclasses", false, Offered, by facts::VolumeSnapshotClass::keys;
         RoleBinding(RoleBinding): "rbac.authorization.k8s.io" / "v1" "RoleBinding" "rolebindings", true, Owned;
     }
 }
@@ -193,6 +199,9 @@ impl Of {
 
     /// Whether deleting one destroys what people cannot get back: such an object is never pruned, only deleted where a plan says so.
     pub fn holds_data(self) -> bool {
-        matches!(self, Self::PersistentVolumeClaim | Self::Namespace)
+        matches!(
+            self,
+            Self::PersistentVolumeClaim | Self::VolumeSnapshot | Self::Backup | Self::Namespace
+        )
     }
 }

@@ -173,7 +173,7 @@ pub struct Defaults {
     /// When maintenance may interrupt. Used once there are maintenance runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_window: Option<MaintenanceWindow>,
-    /// When data is backed up and for how long backups are kept. Used once there are backups.
+    /// When the data of its Services is backed up, and for how long backups are kept, where they do not say it themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupDefaults>,
 }
@@ -204,13 +204,34 @@ pub struct MaintenanceWindow {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupDefaults {
-    /// Five-field cron expression, such as `0 3 * * *`.
+    /// When: a five-field cron expression, such as `0 3 * * *`, or `Hourly`, `Daily`, `Weekly` or `Monthly`. Absent: no Backup is made by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub schedule: Option<String>,
-    /// How many backups are kept.
+    /// Time zone of the schedule, such as `Europe/Zurich`. Default `Etc/UTC`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub time_zone: Option<String>,
+    /// Which of the Backups that were made by themselves are kept; the last good one always is. Default: the last 7.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
+    /// Which of them are proven to restore, and how. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<VerifyPolicy>,
+}
+
+/// Which Backups are proven to restore, and how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyPolicy {
+    /// When: the first Backup after each of these times is proven. A five-field cron expression, such as `0 5 * * 1`, or a word as for Backups. Absent: every one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub schedule: Option<String>,
+    /// Program and arguments that succeed if the restored data is good, as in `spec.verify` of a Backup. Default: the class's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), inner(length(max = 4096)))]
+    pub command: Option<Vec<String>>,
 }
 
 /// How many backups are kept.
@@ -221,6 +242,26 @@ pub struct Retention {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub keep_last: Option<i32>,
+    /// For how many hours the newest of each hour is kept, 1 to 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub hourly: Option<i32>,
+    /// For how many days the newest of each day is kept, 1 to 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub daily: Option<i32>,
+    /// For how many weeks the newest of each week is kept, 1 to 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub weekly: Option<i32>,
+    /// For how many months the newest of each month is kept, 1 to 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub monthly: Option<i32>,
+    /// How many days old a kept one may be at most, 1 to 3650; the last good one may be older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 3650))]
+    pub max_age_days: Option<i32>,
 }
 
 /// What an Instance is.

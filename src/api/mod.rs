@@ -6,23 +6,27 @@
 
 pub mod application;
 pub mod application_template;
+pub mod backup;
 pub mod cronjob;
 mod definition;
 pub mod environment;
 pub mod instance;
 pub mod name;
 pub mod release;
+pub mod restore;
 pub mod service;
 pub mod service_class;
 pub mod status;
 
 pub use application::Application;
 pub use application_template::ApplicationTemplate;
+pub use backup::Backup;
 pub use cronjob::Cronjob;
 pub use definition::definition;
 pub use environment::Environment;
 pub use instance::Instance;
 pub use release::Release;
+pub use restore::Restore;
 pub use service::Service;
 pub use service_class::ServiceClass;
 
@@ -70,5 +74,11 @@ pub const RELEASE: &str = "roadstead.dev/release";
 pub const SERVICE: &str = "roadstead.dev/service";
 /// Label on what a Service runs: `worker`, its engine, or `job`, a command beside it.
 pub const ROLE: &str = "roadstead.dev/role";
+/// Label on everything that belongs to a Backup.
+pub const BACKUP: &str = "roadstead.dev/backup";
+/// Label on the Secret that stays with the data of a Service: the first 8 characters of the UID that the data is named after.
+pub const DATA: &str = "roadstead.dev/data";
+/// Label on a Backup that the operator made: `Scheduled` or `Safety`.
+pub const TRIGGER: &str = "roadstead.dev/trigger";
 /// Label on everything that a Cronjob runs.
 pub const CRONJOB: &str = "roadstead.dev/cronjob";

@@ -43,8 +43,8 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("self.?tier.orValue('Development') == 'Production' || (!has(self.scaling) || (!has(self.scaling.minTotalMemoryGb) && !has(self.scaling.maxTotalMemoryGb)))").message("scaling: a Development Service has a fixed size; leave minTotalMemoryGb and maxTotalMemoryGb out, or make it with tier Production"))]
 #[x_kube(validation = Rule::new("self.?tier.orValue('Development') == 'Production' || self.?scaling.?idleScaling.orValue(true)").message("scaling.idleScaling: a Development Service may always sleep; leave idleScaling out, or make it with tier Production"))]
 #[x_kube(validation = Rule::new("size(self.?ipAccessList.orValue([])) == 0").message("ipAccessList is not yet there: attached Environments connect without it, nobody else can; leave it out"))]
-#[x_kube(validation = Rule::new("!has(self.backup)").message("backup is not yet there; leave it out"))]
-#[x_kube(validation = Rule::new("!has(self.restoreFrom) || has(self.restoreFrom.retained)").message("restoreFrom needs retained: starting from a Backup is not yet there"))]
+#[x_kube(validation = Rule::new("!has(self.restoreFrom) || has(self.restoreFrom.retained) != has(self.restoreFrom.backupRef)").message("restoreFrom takes exactly one of backupRef and retained"))]
+#[x_kube(validation = Rule::new("!has(self.restoreFrom) || !has(self.restoreFrom.service) || has(self.restoreFrom.backupRef)").message("restoreFrom.service names a Service of the Backup: set it beside backupRef, or leave it out"))]
 #[x_kube(validation = Rule::new("self.?dataPolicy.orValue('Retain') != 'Snapshot'").message("dataPolicy Snapshot is not yet there: it comes with backups; use Retain or Delete"))]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceSpec {
@@ -81,10 +81,10 @@ pub struct ServiceSpec {
     /// The password and how it is changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Credentials>,
-    /// When it is backed up, and how many backups are kept. Not yet: setting it is refused until backups are there.
+    /// When it is backed up, how many backups are kept and which are proven. Default: what its Instance says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupDefaults>,
-    /// Data to start with. Only at creation, immutable. `backupRef` is not yet: it is refused until backups are there.
+    /// Data to start with: from a Backup, or what a deleted Service left. Only at creation, immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_from: Option<RestoreFrom>,
     /// What deleting it takes: `RequireStopped` refuses while it is not stopped and detached; `StopFirst` stops it by itself. Default `RequireStopped`.
@@ -227,7 +227,7 @@ pub struct RestoreFrom {
     /// The Backup to take it from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_ref: Option<Ref>,
-    /// Which Service of the Backup.
+    /// Which Service of the Backup. Default: the only one, or the one of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40))]
     pub service: Option<String>,
@@ -273,6 +273,13 @@ pub struct ServiceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub region: Option<String>,
+    /// The data that it works on, as in the names of its claims: `d1-` and the start of a UID; each Restore counts up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub data: Option<String>,
+    /// The Backups that are made by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backups: Option<ServiceBackups>,
     /// The request token that was acted on last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
@@ -292,6 +299,30 @@ pub struct ServiceStatus {
     /// The generation that this status was decided for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+}
+
+/// The Backups of a Service that are made by themselves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceBackups {
+    /// When the next one begins, in RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub next_at: Option<String>,
+    /// The last one that can be restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub last_good: Option<String>,
+    /// The instant whose data it holds, in RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub last_good_at: Option<String>,
+    /// How many there are that have ended.
+    pub kept: i32,
+    /// Those that are deleted once the next one has ended well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 63)))]
+    pub goes_next: Vec<String>,
 }
 
 /// Where a Service is reached.

@@ -1,12 +1,16 @@
 //! What is kept of Kubernetes' own kinds: only what a plan reads.
 
 mod secret;
+mod storage;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 pub use secret::{Secret, Value};
+pub use storage::{
+    ClaimSpec, ClaimStatus, PersistentVolumeClaim, VolumeSnapshot, VolumeSnapshotClass,
+};
 
 macro_rules! nothing {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -216,24 +220,6 @@ impl Pod {
             .iter()
             .any(|c| c.type_ == type_ && c.status == "True")
     }
-}
-
-/// A claim on a volume.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct PersistentVolumeClaim {
-    /// Its status.
-    pub status: ClaimStatus,
-}
-
-/// Status of a claim.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct ClaimStatus {
-    /// `Pending`, `Bound` or `Lost`.
-    pub phase: String,
-    /// How big the volume is.
-    pub capacity: BTreeMap<String, String>,
 }
 
 /// A Deployment.

@@ -48,6 +48,14 @@ impl Home {
         }
     }
 
+    /// When data is backed up where nobody says it.
+    pub fn backup(&self) -> Option<&api::instance::BackupDefaults> {
+        match self {
+            Self::In(i) => i.spec.defaults.as_ref()?.backup.as_ref(),
+            Self::Nowhere => None,
+        }
+    }
+
     /// How much may be asked for.
     pub fn plan(&self) -> InstancePlan {
         match self {

@@ -12,10 +12,12 @@ pub mod verdict;
 
 mod application;
 mod application_template;
+pub mod backup;
 mod cronjob;
 mod environment;
 mod instance;
 mod release;
+mod restore;
 mod service;
 mod service_class;
 

@@ -104,7 +104,7 @@ impl Watches {
         watcher(
             api,
             match entry.watch {
-                Watch::All | Watch::InInstances => config,
+                Watch::All | Watch::Offered | Watch::InInstances => config,
                 Watch::Owned => config.labels(api::OWNER),
                 Watch::Hosts => config.labels(api::INSTANCE),
             },

@@ -5,6 +5,7 @@
 
 mod admit;
 mod application;
+mod backup;
 mod cronjob;
 mod dump;
 mod environment;

@@ -102,6 +102,13 @@ stories! {
         a_run_has_what_its_release_has_and_reaches_its_services,
         a_schedule_follows_what_is_declared_and_rests_with_its_environment,
         a_due_run_starts_by_itself_and_ends_in_time;
+    backup:
+        a_lost_database_comes_back_as_it_was,
+        a_database_is_put_back_in_place_and_that_is_undone,
+        data_is_held_still_while_its_snapshot_is_taken,
+        data_moves_to_another_service_though_a_part_has_failed,
+        a_backup_stays_while_it_is_held_and_goes_at_its_time,
+        scheduled_backups_are_proven_and_a_damaged_one_is_told;
     plugin:
         status_and_why_tell_what_is_waited_for,
         release_and_rollback_wait_until_it_serves,

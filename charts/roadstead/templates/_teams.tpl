@@ -2,7 +2,7 @@
 {{- define "roadstead.rules.viewer" -}}
 # What the team has declared, and what has become of it.
 - apiGroups: [roadstead.dev]
-  resources: [applications, environments, releases, managedservices, appcronjobs]
+  resources: [applications, environments, releases, managedservices, appcronjobs, databackups, datarestores]
   verbs: [get, list, watch]
 # What runs for it, what it says, and what it uses.
 - apiGroups: [""]
@@ -29,6 +29,10 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [get, list, watch]
+# What Backups hold.
+- apiGroups: [snapshot.storage.k8s.io]
+  resources: [volumesnapshots]
+  verbs: [get, list, watch]
 # `kubectl top pod`.
 - apiGroups: [metrics.k8s.io]
   resources: [pods]
@@ -43,7 +47,7 @@ Not even creating a Secret: one of type service-account-token, given to a contai
 {{- define "roadstead.rules.developer" -}}
 # What the team declares.
 - apiGroups: [roadstead.dev]
-  resources: [applications, environments, releases, managedservices, appcronjobs]
+  resources: [applications, environments, releases, managedservices, appcronjobs, databackups, datarestores]
   verbs: [create, update, patch, delete]
 {{- end }}
 
@@ -53,6 +57,10 @@ Not even creating a Secret: one of type service-account-token, given to a contai
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create, update, patch, delete]
+# Lifting the legal hold of a Backup: a verb of our own, which a policy asks for.
+- apiGroups: [roadstead.dev]
+  resources: [databackups]
+  verbs: [release]
 # A shell in a container, or a connection to it. Newer clusters ask for create, older ones for get.
 - apiGroups: [""]
   resources: [pods/exec, pods/portforward]

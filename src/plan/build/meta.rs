@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     api,
     kinds::Of,
-    plan::{Id, Kept, Want},
+    plan::{Edit, Id, Kept, Step, Want},
 };
 
 /// A child being put together.
@@ -128,6 +128,25 @@ pub fn labels(me: &Kept) -> Map<String, Value> {
         Value::String(me.id.name.to_string()),
     );
     labels
+}
+
+/// Labels of ours, by the part after `roadstead.dev/`, on the object itself, so that it can be listed by them; nothing where they stand.
+pub fn marked(me: &Kept, marks: impl IntoIterator<Item = (String, String)>) -> Option<Step> {
+    let missing: Map<String, Value> = marks
+        .into_iter()
+        .filter(|(key, value)| me.label(key) != Some(value))
+        .map(|(key, value)| (format!("{}/{key}", api::GROUP), Value::String(value)))
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let edit = Edit {
+        id: me.id.clone(),
+        uid: me.uid.to_string(),
+        rv: me.rv,
+        patch: json!({"metadata": {"labels": missing}}),
+    };
+    Some(Step::Edit(edit, Vec::new()))
 }
 
 /// The value without nulls, empty lists and empty objects, of which the API server records no owner. `emptyDir: {}` and its like stay.

@@ -15,7 +15,7 @@
 
 mod child;
 mod runs;
-mod schedule;
+pub mod schedule;
 
 use jiff::Timestamp;
 use serde_json::json;

@@ -57,7 +57,19 @@ const FIELDS: [(&str, u8, u8, &[&str]); 5] = [
 impl Schedule {
     /// The schedule that a Cronjob declares.
     pub fn of(spec: &CronjobSpec) -> Result<Self, Unreadable> {
-        let cron = cron(spec);
+        Self::read(&cron(spec), spec.time_zone.as_deref())
+    }
+
+    /// The schedule that an expression, or a word for one, stands for in a time zone.
+    pub fn read(said: &str, name: Option<&str>) -> Result<Self, Unreadable> {
+        let cron = match said {
+            "Hourly" => "0 * * * *",
+            "Daily" => "0 3 * * *",
+            "Weekly" => "0 3 * * 0",
+            "Monthly" => "0 3 1 * *",
+            cron => cron,
+        };
+        let cron = cron.to_owned();
         let plain = plain(&cron)?;
         let pattern = CronParser::builder()
             .seconds(Seconds::Disallowed)
@@ -69,7 +81,7 @@ impl Schedule {
             let fix = "it names a day that never comes: choose one that its months have";
             return Err(Unreadable::Schedule(format!("schedule '{cron}': {fix}")));
         }
-        let name = spec.time_zone.as_deref().unwrap_or(UTC);
+        let name = name.unwrap_or(UTC);
         let clock = zone(name)?;
         Ok(Self {
             cron,
@@ -77,6 +89,11 @@ impl Schedule {
             pattern,
             clock,
         })
+    }
+
+    /// The clock on the wall that it goes by.
+    pub fn clock(&self) -> TimeZone {
+        self.clock.clone()
     }
 
     /// The first instant after this one at which it runs. Of an hour that a clock shows twice, the first one counts.

@@ -15,6 +15,8 @@ pub struct Secret {
     pub type_: String,
     /// Its keys; values are kept of ours only.
     pub data: BTreeMap<String, Value>,
+    /// The start of the UID that the data is named after whose account it holds.
+    pub data_of: Option<String>,
     /// The Environment whose Release it is the snapshot of.
     pub snapshot_of: Option<String>,
 }
@@ -38,6 +40,7 @@ impl From<RawSecret> for Secret {
         let is_snapshot = ours && labels.contains_key(crate::api::RELEASE);
         let environment = labels.remove(crate::api::ENVIRONMENT);
         Self {
+            data_of: labels.remove(crate::api::DATA).filter(|_| ours),
             snapshot_of: environment.filter(|_| is_snapshot),
             type_: raw.type_,
             data: data.into_iter().map(|(k, v)| (k, keep(v))).collect(),
@@ -62,10 +65,14 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// By the Environment, if it is the snapshot of a Release.
+    /// By the Environment, if it is the snapshot of a Release; by the data, if it holds the account of some.
     pub fn keys(&self) -> Vec<String> {
         let environment = self.snapshot_of.iter();
-        environment.map(|name| format!("snapshot/{name}")).collect()
+        let data = self.data_of.iter();
+        environment
+            .map(|name| format!("snapshot/{name}"))
+            .chain(data.map(|uid8| format!("data/{uid8}")))
+            .collect()
     }
 
     /// The value of a key as text; nothing where it is somebody else's or no text.

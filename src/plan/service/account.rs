@@ -75,7 +75,9 @@ fn mint(me: &Kept, setup: &Setup, token: Option<&str>) -> Step {
 }
 
 fn make(me: &Kept, setup: &Setup, token: Option<&str>, parts: [Part; 3]) -> Step {
-    let mut child = Child::of(me, Of::Secret, setup.data.secret()).that_stays();
+    let mut child = Child::of(me, Of::Secret, setup.data.secret())
+        .label(crate::api::DATA, setup.data.uid8())
+        .that_stays();
     if let Some(token) = token {
         child = child.annotation("roadstead.dev/rotated", token);
     }

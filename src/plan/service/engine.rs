@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{account::Account, names, setup::Setup};
+use super::{account::Account, data, names, setup::Setup};
 use crate::{
     api::{
         ENVIRONMENT, OWNER, ROLE, SERVICE,
@@ -87,13 +87,16 @@ pub fn stateful_set(
 ) -> Want {
     let name = &me.id.name;
     let mut child = Child::of(me, Of::StatefulSet, Arc::clone(name)).label(ROLE, "worker");
+    if setup.data.serial() > 1 {
+        child = child.annotation(data::TEMPLATE, setup.data.template());
+    }
     let mut claims = Vec::new();
-    if let Some(data) = &setup.class.spec.data {
+    if let Some(class_data) = &setup.class.spec.data {
         let asked = |key: &str| stands.and_then(|s| s.kept.annotation(key));
-        let size = asked("storage").or(size).unwrap_or(&data.size);
+        let size = asked("storage").or(size).unwrap_or(&class_data.size);
         let class = match stands {
             Some(_) => asked("storage-class"),
-            None => data.storage_class.as_deref(),
+            None => class_data.storage_class.as_deref(),
         };
         child = child.annotation(STORAGE, size);
         if let Some(class) = class {

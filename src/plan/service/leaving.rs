@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{account::is_for, setup::data_of, standing::workers};
+use super::{account::is_for, data, standing::workers};
 use crate::{
     api::{
         Service,
@@ -30,19 +30,19 @@ pub fn steps(service: &Service, me: &Kept, seen: &Seen<'_>) -> Vec<Step> {
     }
     if service.spec.data_policy == Some(DataPolicy::Delete) {
         let mut claims = seen.owned::<PersistentVolumeClaim>();
-        let mut data = seen.owned::<Secret>();
-        data.retain(|secret| !secret.kept.owned);
-        let name = data_of(service, me);
+        let mut secrets = seen.owned::<Secret>();
+        secrets.retain(|secret| !secret.kept.owned);
+        let name = data::current(service, me, seen);
         if let Some(secret) = seen.get::<Secret>(&name.secret())
             && secret.kept.owner.as_deref() != Some(&*me.uid)
             && is_for(&secret.kept, me)
         {
             claims.extend(seen.get::<PersistentVolumeClaim>(&name.claim()));
-            data.push(secret);
+            secrets.push(secret);
         }
         steps.extend(gone(&claims));
         if claims.is_empty() {
-            steps.extend(gone(&data));
+            steps.extend(gone(&secrets));
         }
     }
     if steps.is_empty() {

@@ -5,17 +5,21 @@
 //! | Leaving | its deletion was asked for | nothing of it runs and its data policy is carried out |
 //! | Refused | what it asks for cannot be; what stands goes on | it, its class or its Instance is changed |
 //! | Minting | its password is being made | the Secret of the data is seen |
+//! | Coming | its first data comes from a Backup | the Secret of the data is seen |
 //! | Adopting | it takes over what a deleted Service left | the Secret of the data says so |
 //! | Living | its engine should stand as declared | its declaration or its deletion |
 //!
-//! How the engine does is in `standing.rs`, how the password changes in `rotation.rs`.
+//! How the engine does is in `standing.rs`, how the password changes in `rotation.rs`, how data is replaced in `restoring.rs`.
 
 mod account;
 mod attachments;
-mod engine;
+pub mod data;
+pub mod engine;
+mod keeping;
 mod leaving;
 mod names;
 mod report;
+pub mod restoring;
 mod rotation;
 mod setup;
 pub mod size;
@@ -49,6 +53,7 @@ enum State {
     Refused(Verdict, Option<Box<Setup>>),
     Minting(Box<Setup>, Step),
     Adopting(Box<Setup>, Step),
+    Coming(Box<Setup>, Vec<Step>),
     Living(Box<Living>),
 }
 
@@ -58,6 +63,7 @@ struct Living {
     parts: Parts,
     standing: Standing,
     turn: Turn,
+    data: Vec<Step>,
     wake: Option<Timestamp>,
 }
 
@@ -65,10 +71,15 @@ fn observe(service: &Service, me: &Kept, seen: &Seen<'_>, now: Timestamp) -> Sta
     if me.deleting.is_some() {
         return State::Leaving(leaving::steps(service, me, seen));
     }
-    let setup = match Setup::of(service, me, seen) {
+    let mut setup = match Setup::of(service, me, seen) {
         Ok(setup) => setup,
         Err(refusal) => return State::Refused(refusal, None),
     };
+    match restoring::fresh(service, me, seen, &setup) {
+        Some(Ok(steps)) => return State::Coming(Box::new(setup), steps),
+        Some(Err(obstacle)) => return State::Refused(obstacle.verdict(), Some(Box::new(setup))),
+        None => {}
+    }
     let token = service
         .spec
         .credentials
@@ -80,6 +91,9 @@ fn observe(service: &Service, me: &Kept, seen: &Seen<'_>, now: Timestamp) -> Sta
         Access::ToAdopt(step) => return State::Adopting(Box::new(setup), *step),
         Access::Lost(refusal) => return State::Refused(refusal, Some(Box::new(setup))),
     };
+    let course = restoring::course(service, me, seen, &setup);
+    setup.runs &= course.holds.is_none();
+    setup.restoring = course.holds;
     let claim = setup.class.spec.data.as_ref().map(|_| setup.data.claim());
     let parts = Parts::of(seen, &me.id.name, claim.as_deref());
     let (standing, wake) = standing(&setup, &account, &parts, now);
@@ -91,6 +105,7 @@ fn observe(service: &Service, me: &Kept, seen: &Seen<'_>, now: Timestamp) -> Sta
         parts,
         standing,
         turn,
+        data: course.steps,
         wake,
     }))
 }
@@ -113,10 +128,20 @@ impl Kind for Service {
                 let steps = leaving::kept(seen).into_iter().chain([step]).collect();
                 (steps, Some(setup), Said::minting(), None, hold)
             }
+            State::Coming(setup, coming) => {
+                let steps = leaving::kept(seen).into_iter().chain(coming).collect();
+                (steps, Some(setup), Said::coming(), None, hold)
+            }
             State::Living(living) => {
                 let said = Said::living(&living.setup, &living.standing, &living.turn);
-                let steps = children(self, me, &living, &attachments);
-                (steps, Some(Box::new(living.setup)), said, living.wake, hold)
+                let mut steps = children(self, me, &living, &attachments);
+                let (old, then) = data::aside(self, me, seen, now);
+                let keeping = keeping::keeping(self, me, seen, &living.setup, now);
+                let said = said.kept(&keeping);
+                steps.extend(old.into_iter().chain(keeping.steps));
+                let wakes = [living.wake, then, keeping.wake];
+                let wake = wakes.into_iter().flatten().min();
+                (steps, Some(Box::new(living.setup)), said, wake, hold)
             }
         };
         let status = report::status(me, said, setup.as_deref(), attachments, workers);
@@ -141,6 +166,7 @@ fn children(
         account,
         parts,
         turn,
+        data,
         ..
     } = living;
     let class = &setup.class.spec;
@@ -154,7 +180,12 @@ fn children(
     let mut steps = vec![Step::Apply(engine::fence(me, class, attached))];
     steps.extend(engine::addresses(me, class).map(Step::Apply));
     steps.push(Step::Apply(account.copy(me, setup)));
-    steps.push(Step::Apply(set));
+    match parts.other(&setup.data) {
+        // Its claims are of other data: Kubernetes lets nobody change that, so it makes way once nothing of it runs.
+        Some(other) => steps.push(standing::make_way(other, parts)),
+        None => steps.push(Step::Apply(set)),
+    }
     steps.extend(turn.steps.iter().cloned());
+    steps.extend(data.iter().cloned());
     steps
 }

@@ -20,6 +20,41 @@ impl DataName {
         }
     }
 
+    /// The data of the same Service with this serial.
+    pub fn with_serial(&self, serial: u32) -> Self {
+        Self {
+            serial,
+            ..self.clone()
+        }
+    }
+
+    /// The data of the same Service whose Secret has this name.
+    pub fn sibling(&self, secret: &str) -> Option<Self> {
+        let serial = secret.strip_prefix('d')?.split('-').next()?.parse().ok()?;
+        let name = self.with_serial(serial);
+        (name.secret() == secret).then_some(name)
+    }
+
+    /// The data of the same Service whose claims have this template.
+    pub fn of_template(&self, template: &str) -> Option<Self> {
+        self.sibling(&format!("{template}-{}", self.service))
+    }
+
+    /// The data of the same Service whose claim has this name.
+    pub fn of_claim(&self, claim: &str) -> Option<Self> {
+        self.sibling(claim.strip_suffix("-0")?)
+    }
+
+    /// Which restore it came with; the first is 1.
+    pub fn serial(&self) -> u32 {
+        self.serial
+    }
+
+    /// The start of the UID that it is named after.
+    pub fn uid8(&self) -> &str {
+        &self.uid8
+    }
+
     /// Name of the claim template.
     pub fn template(&self) -> String {
         format!("d{}-{}", self.serial, self.uid8)

@@ -1,6 +1,7 @@
 //! What a Service says of itself.
 
 use super::{
+    keeping::Keeping,
     names,
     rotation::{Turn, Word},
     setup::Setup,
@@ -9,7 +10,7 @@ use super::{
 use crate::{
     api::{
         name::Ref,
-        service::{AttachmentStatus, Endpoint, Memory, ServiceStatus},
+        service::{AttachmentStatus, Endpoint, Memory, ServiceBackups, ServiceStatus},
     },
     plan::{Kept, verdict::Verdict},
 };
@@ -22,6 +23,8 @@ pub struct Said {
     pub verdict: Verdict,
     /// The token that was acted on last.
     pub rotated: Option<String>,
+    /// The Backups that are made by themselves.
+    pub backups: Option<ServiceBackups>,
 }
 
 impl Said {
@@ -30,6 +33,7 @@ impl Said {
             state,
             verdict,
             rotated: None,
+            backups: None,
         }
     }
 
@@ -49,6 +53,25 @@ impl Said {
     pub fn minting() -> Self {
         let message = "Its password is being made.";
         Self::new("provisioning", Verdict::moving("Provisioning", message))
+    }
+
+    /// The same, with what is said of its Backups.
+    pub fn kept(mut self, keeping: &Keeping) -> Self {
+        self.backups = keeping.status.clone();
+        if let Some((what, fix)) = &keeping.blocker {
+            let reason = what.split('/').next().unwrap_or_default();
+            self.verdict = self
+                .verdict
+                .with("BackupsScheduled", "False", reason, fix.clone())
+                .blocked(what.clone(), fix.clone());
+        }
+        self
+    }
+
+    /// Of a Service whose first data comes from a Backup.
+    pub fn coming() -> Self {
+        let message = "Its data comes from the Backup.";
+        Self::new("provisioning", Verdict::moving("Restoring", message))
     }
 
     /// Of an engine that should stand as declared.
@@ -84,6 +107,13 @@ fn engine(setup: &Setup, standing: &Standing) -> (&'static str, Verdict) {
             moving("Updating", "The engine serves; a change rolls out."),
         ),
         Standing::Running => ("running", Verdict::ready("Running", "The engine serves.")),
+        Standing::Stopping | Standing::Stopped if setup.restoring.is_some() => {
+            let restore = setup.restoring.as_deref().unwrap_or_default();
+            let message = format!("Nothing runs while Restore {restore} replaces its data.");
+            let stopped = matches!(standing, Standing::Stopped);
+            let state = if stopped { "stopped" } else { "stopping" };
+            (state, Verdict::moving("Restoring", message))
+        }
         Standing::Stopping => ("stopping", moving("Stopping", "The engine ends.")),
         Standing::Stopped if setup.suspended => (
             "stopped",
@@ -169,6 +199,8 @@ pub fn status(
         }),
         region: setup.and_then(|s| s.region.clone()),
         rotated: said.rotated,
+        backups: said.backups,
+        data: setup.map(|s| s.data.template()),
         attachments,
         conditions: said.verdict.conditions,
         blockers: said.verdict.blockers,

@@ -28,6 +28,9 @@ use crate::{
     },
 };
 
+/// The token of the change that follows a restore: nobody asked for it.
+pub const RESTORED: &str = "restored";
+
 /// What is done about the password now, and what is said of it.
 #[derive(Clone, Debug, Default)]
 pub struct Turn {
@@ -83,13 +86,16 @@ fn observe<'a>(
         let job = jobs.iter().find(|j| j.name() == name);
         match (job, token) {
             (Some(job), _) if is(job, "Complete") => return State::Promoting(tried, next),
+            (Some(job), None) if is(job, "Failed") && tried == RESTORED => {
+                return State::Failed(job.clone());
+            }
             (Some(job), None) if is(job, "Failed") => return State::Settled,
             (Some(job), Some(token)) if is(job, "Failed") && token == tried => {
                 return State::Failed(job.clone());
             }
             (Some(job), _) if is(job, "Failed") => {}
-            (None, None) => return State::Settled,
-            (None, Some(token)) if token != tried => {}
+            (None, None) if tried != RESTORED => return State::Settled,
+            (None, Some(token)) if token != tried && tried != RESTORED => {}
             (None, _) if !serves => return State::Waiting,
             _ => return State::Trying(tried, Id::new(Of::Job, ns, name)),
         }
@@ -190,8 +196,12 @@ fn draw(account: &Account, token: &str) -> Step {
 }
 
 fn promote(account: &Account, token: &str, next: &str) -> Step {
+    let mut annotations = json!({"roadstead.dev/rotating": Value::Null});
+    if token != RESTORED {
+        annotations["roadstead.dev/rotated"] = json!(token);
+    }
     let patch = json!({
-        "metadata": {"annotations": {"roadstead.dev/rotated": token, "roadstead.dev/rotating": Value::Null}},
+        "metadata": {"annotations": annotations},
         "data": {"password": encoded(next), "nextPassword": Value::Null},
     });
     account.edit(patch, Vec::new())

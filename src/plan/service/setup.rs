@@ -1,10 +1,10 @@
 //! What a Service, its class and its Instance come to together.
 
-use super::{names::DataName, size::Size};
+use super::{data, names::DataName, size::Size};
 use crate::{
     api::{
         Service, ServiceClass,
-        service::{Retained, ServiceState},
+        service::ServiceState,
         service_class::{ClassPort, HashForm},
     },
     plan::{
@@ -32,6 +32,8 @@ pub struct Setup {
     pub retained: bool,
     /// Whether its engine should run.
     pub runs: bool,
+    /// The Restore for which nothing of it runs.
+    pub restoring: Option<String>,
     /// Whether its Instance is suspended.
     pub suspended: bool,
     /// Secrets that images are pulled with.
@@ -64,9 +66,10 @@ impl Setup {
             port,
             size,
             region,
-            data: data_of(service, me),
-            retained: retained(service).is_some(),
+            data: data::current(service, me, seen),
+            retained: data::retained(service).is_some(),
             runs: declared && !home.is_suspended(),
+            restoring: None,
             suspended: home.is_suspended(),
             pull: home
                 .image_pull_secrets()
@@ -76,17 +79,6 @@ impl Setup {
             class,
         })
     }
-}
-
-/// Which data the Service works on.
-pub fn data_of(service: &Service, me: &Kept) -> DataName {
-    let uid = retained(service).map_or(&*me.uid, |r| &r.uid);
-    DataName::first(uid, &me.id.name)
-}
-
-fn retained(service: &Service) -> Option<&Retained> {
-    let from = service.spec.restore_from.as_ref();
-    from.and_then(|r| r.retained.as_ref())
 }
 
 fn class(service: &Service, seen: &Seen<'_>) -> Result<Found<ServiceClass>, Verdict> {

@@ -2,9 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{account::Account, setup::Setup};
+use serde_json::json;
+
+use super::{account::Account, names::DataName, setup::Setup};
 use crate::plan::{
-    Found, Seen,
+    Edit, Found, Gone, Seen, Step,
     facts::{ContainerStatus, PersistentVolumeClaim, Pod, StatefulSet, Terminated},
 };
 
@@ -69,11 +71,42 @@ impl Parts {
         }
     }
 
+    /// The StatefulSet, if its claims are of other data than this.
+    pub fn other(&self, data: &DataName) -> Option<&Found<StatefulSet>> {
+        let first = data.with_serial(1).template();
+        let of = |set: &&Found<StatefulSet>| {
+            set.kept.annotation("data").unwrap_or(&first) != data.template()
+        };
+        self.set.as_ref().filter(of)
+    }
+
     fn is_rolled_out(&self, set: &Found<StatefulSet>) -> bool {
         let status = &set.status;
         status.observed_generation >= set.kept.generation
             && status.current_revision == status.update_revision
     }
+}
+
+/// A StatefulSet makes way for one with other data: first it runs down, then it goes. Its claims stay.
+pub fn make_way(set: &Found<StatefulSet>, parts: &Parts) -> Step {
+    let kept = &set.kept;
+    if kept.deleting.is_some() {
+        return Step::Keep(kept.id.clone());
+    }
+    let (id, uid) = (kept.id.clone(), kept.uid.to_string());
+    if set.spec.replicas != Some(0) {
+        let edit = Edit {
+            id,
+            uid,
+            rv: kept.rv,
+            patch: json!({"spec": {"replicas": 0}}),
+        };
+        return Step::Edit(edit, Vec::new());
+    }
+    if set.status.replicas > 0 || !parts.workers.is_empty() {
+        return Step::Keep(id);
+    }
+    Step::Delete(Gone { id, uid })
 }
 
 /// The pods of the engine, without those of its Jobs.
@@ -90,7 +123,11 @@ pub fn standing(
     parts: &Parts,
     now: Timestamp,
 ) -> (Standing, Option<Timestamp>) {
-    let Some(set) = &parts.set else {
+    let Some(set) = parts
+        .set
+        .as_ref()
+        .filter(|_| parts.other(&setup.data).is_none())
+    else {
         let state = if setup.runs {
             Standing::Provisioning
         } else {

@@ -22,15 +22,18 @@ fn service(name: &str, class: &str, more: &str) -> String {
 }
 
 /// A Service of a story, in its namespace.
-struct Engine<'a> {
-    world: &'a World,
-    ns: &'a str,
-    name: &'a str,
+pub struct Engine<'a> {
+    /// Where it is.
+    pub world: &'a World,
+    /// Its namespace.
+    pub ns: &'a str,
+    /// Its name.
+    pub name: &'a str,
 }
 
 impl<'a> Engine<'a> {
     /// A Service that is declared and comes up.
-    async fn ready(
+    pub async fn ready(
         world: &'a World,
         ns: &'a str,
         name: &'a str,
@@ -45,7 +48,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Lays a merge patch over it.
-    async fn patch(&self, patch: &str) -> Result<Said> {
+    pub async fn patch(&self, patch: &str) -> Result<Said> {
         let object = format!("msvc/{}", self.name);
         let words = [
             "kubectl",
@@ -61,7 +64,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Waits until its state is this.
-    async fn until(&self, state: &str) -> Result<()> {
+    pub async fn until(&self, state: &str) -> Result<()> {
         let object = format!("msvc/{}", self.name);
         self.world
             .until(&format!("{} is {state}", self.name), || async {
@@ -72,14 +75,14 @@ impl<'a> Engine<'a> {
     }
 
     /// A value of its status.
-    async fn status(&self, pointer: &str) -> Result<Value> {
+    pub async fn status(&self, pointer: &str) -> Result<Value> {
         let object = format!("msvc/{}", self.name);
         let pointer = format!("/status{pointer}");
         self.world.at(&object, self.ns, &pointer).await
     }
 
     /// The UID of its pod and how often its engine was started again.
-    async fn pod(&self) -> Result<(Value, Value)> {
+    pub async fn pod(&self) -> Result<(Value, Value)> {
         let object = format!("pod/{}-0", self.name);
         let pod = self.world.get(&object, self.ns).await?;
         let pod = pod.context("it has no pod")?;
@@ -88,7 +91,7 @@ impl<'a> Engine<'a> {
     }
 
     /// A key of the Secret that consumers read.
-    async fn credential(&self, key: &str) -> Result<String> {
+    pub async fn credential(&self, key: &str) -> Result<String> {
         let words = format!(
             "get secret {}-credentials -n {} -o go-template={{{{.data.{key}|base64decode}}}}",
             self.name, self.ns
@@ -97,7 +100,7 @@ impl<'a> Engine<'a> {
     }
 
     /// What a shell command in its pod says.
-    async fn exec(&self, command: &str) -> Result<Said> {
+    pub async fn exec(&self, command: &str) -> Result<Said> {
         let pod = format!("{}-0", self.name);
         let words = [
             "kubectl", "exec", "-n", self.ns, &pod, "--", "sh", "-c", command,
@@ -106,7 +109,7 @@ impl<'a> Engine<'a> {
     }
 
     /// What the database says to a statement, over the network and with this password.
-    async fn sql(&self, password: &str, statement: &str) -> Result<Said> {
+    pub async fn sql(&self, password: &str, statement: &str) -> Result<Said> {
         let object = format!("pod/{}-0", self.name);
         let address = self.world.at(&object, self.ns, "/status/podIP").await?;
         let address = address.as_str().context("its pod has no address")?;

@@ -58,7 +58,7 @@ fn the_operator_may_watch_every_kind_of_the_registry_and_reads_secrets_in_instan
     for kind in KINDS {
         let verbs: &[&str] = match kind.watch {
             Watch::All => &["get", "list", "watch", "patch"],
-            Watch::Owned | Watch::Hosts => &["list", "watch"],
+            Watch::Owned | Watch::Hosts | Watch::Offered => &["list", "watch"],
             Watch::InInstances => {
                 for verb in ["list", "watch"] {
                     assert!(

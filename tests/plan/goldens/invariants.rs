@@ -91,6 +91,8 @@ fn child(want: &Want, me: &Value) -> Vec<String> {
     // A StatefulSet's and a CronJob's name go on in the names of what they make.
     let longest = match want.id.of {
         Of::StatefulSet | Of::BatchCronJob => 52,
+        // Nothing is named after them that would have to be shorter.
+        Of::Secret | Of::VolumeSnapshot => 253,
         _ => 63,
     };
     must(
@@ -191,7 +193,9 @@ fn leaks(case: &Case, plan: &Plan) -> Vec<String> {
 /// Data goes only where the policy of its owner says so.
 fn losses(case: &Case, plan: &Plan) -> Vec<String> {
     let me = object(case);
-    if me["spec"]["dataPolicy"] == "Delete" {
+    let meta = &me["metadata"];
+    let backup_goes = me["kind"] == "Backup" && meta.get("deletionTimestamp").is_some();
+    if me["spec"]["dataPolicy"] == "Delete" || backup_goes {
         return Vec::new();
     }
     let after = world::after(&case.world, me, plan);
@@ -199,7 +203,13 @@ fn losses(case: &Case, plan: &Plan) -> Vec<String> {
         let owned = object["metadata"]["ownerReferences"]
             .as_array()
             .is_some_and(|r| !r.is_empty());
-        object["kind"] == "PersistentVolumeClaim" || object["kind"] == "Secret" && !owned
+        let kept = match object["kind"].as_str() {
+            Some("Secret") => !owned,
+            Some("VolumeSnapshot") => object["status"]["readyToUse"] == true,
+            Some(kind) => kind == "PersistentVolumeClaim",
+            None => false,
+        };
+        kept && !is_past(object, case)
     };
     let stays = |object: &&Value| {
         let uid = &object["metadata"]["uid"];
@@ -219,6 +229,17 @@ fn losses(case: &Case, plan: &Plan) -> Vec<String> {
     .collect()
 }
 
+/// Whether it no longer counts and was kept for as long as was said: of a claim, its Secret says so.
+fn is_past(object: &Value, case: &Case) -> bool {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let secret = name.strip_suffix("-0").unwrap_or(name);
+    let mut secrets = case.world.iter().filter(|o| o["kind"] == "Secret");
+    let secret = secrets.find(|o| o["metadata"]["name"] == *secret);
+    let until = secret.and_then(|o| o["metadata"]["annotations"]["roadstead.dev/until"].as_str());
+    let until = until.and_then(|at| at.parse::<jiff::Timestamp>().ok());
+    until.is_some_and(|at| at <= case.now)
+}
+
 /// Carried out, a plan comes to rest: the same children, nothing more to make, change or delete.
 fn restless(case: &Case, plan: &Plan) -> Vec<String> {
     let (mut world, mut plan) = (case.world.clone(), plan.clone());
@@ -226,6 +247,7 @@ fn restless(case: &Case, plan: &Plan) -> Vec<String> {
         world = world::after(&world, object(case), &plan);
         let is_me = |object: &Value| case::id(object).is_ok_and(|id| id == case.id);
         if !world.iter().any(is_me) {
+            // It has deleted itself.
             return Vec::new();
         }
         let next = world::plan(&world, &case.id, case.now);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use roadstead::{
     api,
-    kinds::{Entry, KINDS, Watch},
+    kinds::{Entry, KINDS, Of, Watch},
     plan::{Fill, Id, Part, Plan, Seen, Step},
     run::{
         cache::Cache,
@@ -54,7 +54,7 @@ fn is_watched(entry: &Entry, scope: &str, object: &Value) -> bool {
     let selected = match entry.watch {
         Watch::Owned => labels.get(api::OWNER).is_some(),
         Watch::Hosts => labels.get(api::INSTANCE).is_some(),
-        Watch::All | Watch::InInstances => true,
+        Watch::All | Watch::Offered | Watch::InInstances => true,
     };
     let id = case::id(object).expect("it has a name");
     selected && id.of == entry.of && (scope.is_empty() || *id.ns == *scope)
@@ -136,6 +136,10 @@ fn stored(id: &Id, body: &Value) -> Value {
     let mut object = body.clone();
     let meta = json!({"uid": case::uid(id), "resourceVersion": "101", "generation": 1});
     case::merge(&mut object, &json!({"metadata": meta}));
+    if matches!(id.of, Of::VolumeSnapshot | Of::Service) {
+        // Their age decides something: they are as young as can be.
+        object["metadata"]["creationTimestamp"] = json!("2100-01-01T00:00:00Z");
+    }
     encode(&mut object);
     object
 }

@@ -1,0 +1,227 @@
+//! How far a Restore is, and what it does next.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::record::{Memory, Outcome, Part, Progress};
+use crate::{
+    api::{BACKUP, Backup, Service, TRIGGER},
+    kinds::Of,
+    plan::{
+        Found, Kept, Seen, Step,
+        backup::record as backup,
+        build::meta::Child,
+        facts::StatefulSet,
+        service::data::{self, Data},
+    },
+};
+
+/// How long an engine may take until it serves what was restored.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
+/// How long what was there before is kept in a Backup.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// What a Restore does next.
+pub struct Course {
+    /// What to do.
+    pub steps: Vec<Step>,
+    /// What each part waits for, by the name of the Service.
+    pub waits: Vec<(String, Wait)>,
+    /// What it has come to.
+    pub progress: Progress,
+    /// When to look again.
+    pub wake: Option<Timestamp>,
+}
+
+/// What a part waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wait {
+    /// That nothing of the Service runs.
+    Stop,
+    /// That what is there is safe.
+    Safety(Option<String>),
+    /// That the Service turns to the new data.
+    Turn,
+    /// That it serves it.
+    Service,
+}
+
+/// Name of the Backup of what was there before.
+pub fn safety(restore: &str) -> String {
+    format!("{restore}-safety")
+}
+
+/// What the Restore does next.
+pub fn course(me: &Kept, seen: &Seen<'_>, memory: &Memory, now: Timestamp) -> Course {
+    let mut course = Course {
+        steps: Vec::new(),
+        waits: Vec::new(),
+        progress: memory.progress.clone(),
+        wake: None,
+    };
+    let open: Vec<&Part> = memory
+        .parts
+        .iter()
+        .filter(|p| memory.is_open(&p.uid))
+        .collect();
+    for part in &open {
+        course.advance(me, seen, part, now);
+    }
+    let unsafe_yet = |part: &&&Part| !memory.progress.safe.contains(&part.into);
+    let due: Vec<&Part> = open.iter().filter(unsafe_yet).copied().collect();
+    if !due.is_empty() && due.iter().all(|part| is_stopped(seen, part)) {
+        course.make_safe(me, seen, memory, &due, now);
+    }
+    let ended = course.progress.outcomes.len() == memory.parts.len();
+    if ended && course.progress.finished.is_none() {
+        course.progress.finished = Some(now.to_string());
+    }
+    course.steps.push(memory.note(&course.progress));
+    course
+}
+
+/// The data of a Service that this Restore brought.
+pub fn brought(service: &Found<Service>, seen: &Seen<'_>, restore: &Kept) -> Option<Data> {
+    let all = data::all(service, &service.kept, seen);
+    all.into_iter()
+        .find(|data| data.secret.kept.annotation(data::RESTORED_BY) == Some(&*restore.uid))
+}
+
+/// The Service of a part, if it is still the same.
+pub fn service(seen: &Seen<'_>, part: &Part) -> Option<Found<Service>> {
+    let service = seen.get::<Service>(&part.into)?;
+    (*service.kept.uid == *part.uid && service.kept.deleting.is_none()).then_some(service)
+}
+
+/// Whether nothing of the Service runs.
+fn is_stopped(seen: &Seen<'_>, part: &Part) -> bool {
+    let set = seen.get::<StatefulSet>(&part.into);
+    set.filter(|set| set.kept.owner.as_deref() == Some(&*part.uid))
+        .is_none_or(|set| set.spec.replicas == Some(0) && set.status.replicas == 0)
+}
+
+/// Whether the Service is as declared, on this data.
+pub fn serves(service: &Found<Service>, data: &str) -> bool {
+    let Some(status) = &service.status else {
+        return false;
+    };
+    let ready = |c: &&crate::api::status::Condition| c.type_ == "Ready" && c.status == "True";
+    status.data.as_deref() == Some(data) && status.conditions.iter().any(|c| ready(&c))
+}
+
+impl Course {
+    fn end(&mut self, part: &Part, now: Timestamp, error: Option<String>) {
+        let outcome = Outcome {
+            ended_at: now.to_string(),
+            error,
+        };
+        self.progress.outcomes.insert(part.into.clone(), outcome);
+    }
+
+    /// Looks at one part that has not ended.
+    fn advance(&mut self, me: &Kept, seen: &Seen<'_>, part: &Part, now: Timestamp) {
+        let name = &part.into;
+        let Some(service) = service(seen, part) else {
+            let error = format!("Service {name} was deleted meanwhile.");
+            return self.end(part, now, Some(error));
+        };
+        let Some(data) = brought(&service, seen, me) else {
+            let wait = match (self.progress.safe.contains(name), is_stopped(seen, part)) {
+                (true, _) => Wait::Turn,
+                (false, true) => Wait::Safety(None),
+                (false, false) => Wait::Stop,
+            };
+            self.waits.push((name.clone(), wait));
+            return;
+        };
+        if serves(&service, &data.name.template()) {
+            return self.end(part, now, None);
+        }
+        let until = data.secret.kept.created + PATIENCE;
+        if now < until {
+            self.wake = Some(self.wake.map_or(until, |wake| wake.min(until)));
+            self.waits.push((name.clone(), Wait::Service));
+            return;
+        }
+        let error = format!(
+            "Service {name} has the data, but did not serve it within {} minutes: `kubectl describe msvc {name}` says why. What was there before is kept; `spec.undo: true` on this Restore puts it back.",
+            PATIENCE.as_mins()
+        );
+        self.end(part, now, Some(error));
+    }
+
+    /// What is there goes into a Backup, while nothing writes to it.
+    fn make_safe(
+        &mut self,
+        me: &Kept,
+        seen: &Seen<'_>,
+        memory: &Memory,
+        due: &[&Part],
+        now: Timestamp,
+    ) {
+        let name = safety(&me.id.name);
+        let found = seen.get::<Backup>(&name);
+        let found = found.filter(|found| found.kept.owner.as_deref() == Some(&*me.uid));
+        let Some(found) = found else {
+            self.steps.push(safety_of(me, memory));
+            return;
+        };
+        self.steps.push(Step::Keep(found.kept.id.clone()));
+        let held = backup::Memory::of(seen, &found.kept);
+        let Some(held) = held.filter(|held| held.finished.is_some()) else {
+            let stalled = found.status.iter().flat_map(|s| &s.conditions);
+            let mut stalled = stalled.filter(|c| c.type_ == "Stalled" && c.status == "True");
+            let why = stalled.next().map(|c| c.message.clone());
+            for part in due {
+                match &why {
+                    // It does not wait for somebody to put that right while the Service stands still.
+                    Some(why) => self.unsafe_because(part, why, now),
+                    None => self
+                        .waits
+                        .push((part.into.clone(), Wait::Safety(Some(name.clone())))),
+                }
+            }
+            return;
+        };
+        for part in due {
+            if held.is_good(&part.into) {
+                self.progress.safe.insert(part.into.clone());
+            } else {
+                let outcome = held.outcomes.get(&part.into);
+                let why = outcome.and_then(|outcome| outcome.error.clone());
+                self.unsafe_because(part, why.as_deref().unwrap_or("it failed"), now);
+            }
+        }
+    }
+
+    fn unsafe_because(&mut self, part: &Part, why: &str, now: Timestamp) {
+        let error = format!(
+            "What is in Service {} could not be made safe, so nothing was replaced: {why}",
+            part.into
+        );
+        self.waits.retain(|(name, _)| *name != part.into);
+        self.end(part, now, Some(error.chars().take(1000).collect()));
+    }
+}
+
+/// The Backup of what was there before. It outlives the Restore, and goes after a while.
+fn safety_of(me: &Kept, memory: &Memory) -> Step {
+    let into: Vec<&str> = memory.parts.iter().map(|part| part.into.as_str()).collect();
+    let restore = &me.id.name;
+    let delete_at = memory.began() + KEPT;
+    let name = safety(restore);
+    let want = Child::of(me, Of::Backup, name.clone())
+        .that_stays()
+        .label(TRIGGER, "Safety")
+        .label(BACKUP, name)
+        .field(
+            "spec",
+            json!({
+                "services": into,
+                "notes": format!("What was there before Restore {restore}"),
+                "deleteAt": delete_at.to_string(),
+            }),
+        )
+        .want();
+    Step::Create(want, Vec::new())
+}

@@ -1,0 +1,113 @@
+//! Redis: into another Service, and several Services at once of which one cannot be snapshot.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use super::{into_service, uid, until_reason};
+use crate::{service::Engine, world::World};
+
+/// What Redis says to a command, with the password of today.
+pub async fn redis(cache: &Engine<'_>, command: &str) -> Result<String> {
+    let password = cache.credential("password").await?;
+    let said = cache
+        .exec(&format!(
+            "echo '{command}' | REDISCLI_AUTH={password} redis-cli"
+        ))
+        .await?;
+    Ok(said.ok(command)?.trim().to_owned())
+}
+
+/// A class like redis, on storage that takes no snapshots.
+async fn on_plain_storage(world: &World, name: &str) -> Result<()> {
+    let class = world.kubectl("get serviceclass redis -o yaml").await?;
+    let mut class: serde_json::Value = serde_saphyr::from_str(&class)?;
+    class["spec"]["data"]["storageClass"] = json!("local");
+    let copy = json!({
+        "apiVersion": class["apiVersion"], "kind": class["kind"],
+        "metadata": {"name": name}, "spec": class["spec"],
+    });
+    world.apply(&copy.to_string()).await.map(drop)
+}
+
+/// Two stages of an Application, each with a Service of its own.
+const STAGES: &str = "\
+apiVersion: roadstead.dev/v1alpha1
+kind: Application
+metadata: {name: shop}
+spec: {image: docker.io/acme/shop:1.4, port: 8000, containers: [{name: web, kind: Web}]}
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Environment
+metadata: {name: shop-test}
+spec: {applicationRef: {name: shop}, state: Stopped, services: [{name: source, prefix: DEFAULT}]}
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Environment
+metadata: {name: shop-live}
+spec: {applicationRef: {name: shop}, state: Stopped, services: [{name: target, prefix: DEFAULT}]}
+";
+
+/// Two Services are backed up together while one is written to. One of them cannot be: that is told, and the other one's data can be
+/// put into the Service of another Environment.
+///
+/// proves: DV-246, DV-265, DV-267, DV-269
+pub async fn data_moves_to_another_service_though_a_part_has_failed(world: World) -> Result<()> {
+    let ns = world.instance("caches").await?;
+    on_plain_storage(&world, "plain").await?;
+    let more = "  deletionPolicy: StopFirst\n";
+    let (source, target, plain) = tokio::try_join!(
+        Engine::ready(&world, &ns, "source", "redis", more),
+        Engine::ready(&world, &ns, "target", "redis", more),
+        Engine::ready(&world, &ns, "plain", "plain", more),
+    )?;
+    world.apply_in(&ns, STAGES).await?;
+    redis(&source, "MSET word before number 41").await?;
+    redis(&target, "SET word mine").await?;
+    redis(&plain, "SET word plain").await?;
+    let password = source.credential("password").await?;
+    let writer = format!(
+        "(yes 'INCR count' | head -n 2000000 | REDISCLI_AUTH={password} redis-cli >/dev/null 2>&1 &)"
+    );
+    source.exec(&writer).await?.ok("writer")?;
+    // Redis writes to its disk once a second: what is to be there must have had that second.
+    source
+        .world
+        .until("it is on disk", || async {
+            let info = redis(&source, "INFO persistence").await?;
+            Ok(info.contains("aof_last_write_status:ok").then_some(()))
+        })
+        .await?;
+    redis(&source, "WAITAOF 1 0 5000").await?;
+    let both = "apiVersion: roadstead.dev/v1alpha1\nkind: Backup\nmetadata: {name: both}\nspec: {services: [source, plain]}\n";
+    world.apply_in(&ns, both).await?;
+    until_reason(&world, "dbk/both", &ns, "PartFailed").await?;
+    redis(&source, "MSET word after number 42").await?;
+    let status = world.at("dbk/both", &ns, "/status").await?;
+    ensure!(
+        status["success"] == "Partial" && status["state"] == "done",
+        "{status}"
+    );
+    let error = status["parts"].to_string();
+    ensure!(error.contains("No VolumeSnapshotClass"), "{error}");
+
+    let restore = into_service("move", "both", "target", "source", &uid(&target).await?);
+    world.apply_in(&ns, &restore).await?;
+    until_reason(&world, "drs/move", &ns, "Done").await?;
+    let list =
+        |stage: &str| format!("get drs -n {ns} -o name -l roadstead.dev/environment-{stage}");
+    let live = world.kubectl(&list("shop-live")).await?;
+    ensure!(live.trim() == "restore.roadstead.dev/move", "{live}");
+    let test = world.kubectl(&list("shop-test")).await?;
+    ensure!(test.trim().is_empty(), "{test}");
+    ensure!(redis(&target, "GET word").await? == "before");
+    ensure!(redis(&target, "GET number").await? == "41");
+    ensure!(
+        redis(&source, "GET word").await? == "after",
+        "the source was touched"
+    );
+    let unusable = into_service("none", "both", "target", "plain", &uid(&target).await?);
+    world.apply_in(&ns, &unusable).await?;
+    until_reason(&world, "drs/none", &ns, "BackupNotUsable").await?;
+    world.remove("caches").await?;
+    world.kubectl("delete serviceclass plain").await.map(drop)
+}

@@ -1,0 +1,77 @@
+//! Backups that are made by themselves, and the proof that they restore.
+
+use anyhow::{Context, Result, ensure};
+
+use super::{of_service, until_reason};
+use crate::{service::Engine, world::World};
+
+/// One page of the table is overwritten behind the engine's back: it serves on, but what is on its disk does not restore.
+async fn damage(db: &Engine<'_>, password: &str) -> Result<()> {
+    let path = db
+        .sql(password, "checkpoint; select pg_relation_filepath('fixed')")
+        .await?
+        .ok("path")?;
+    let file = format!("/var/lib/postgresql/data/server/{}", path.trim());
+    let write = format!("dd if=/dev/urandom of={file} bs=8192 seek=1 count=1 conv=notrunc && sync");
+    db.exec(&write).await?.ok("damage").map(drop)
+}
+
+/// Every minute a Backup is made and proven in a throw-away Service; a damaged one is told, and the last good one is kept.
+///
+/// proves: DV-250, DV-273
+pub async fn scheduled_backups_are_proven_and_a_damaged_one_is_told(world: World) -> Result<()> {
+    let ns = world.instance("proof").await?;
+    let more = "  deletionPolicy: StopFirst\n";
+    let db = Engine::ready(&world, &ns, "db", "postgres", more).await?;
+    let password = db.credential("password").await?;
+    db.sql(
+        &password,
+        "create table fixed as select i, md5(i::text) from generate_series(1, 1000) i",
+    )
+    .await?
+    .ok("load")?;
+    let policy = r#"{"spec":{"backup":{"schedule":"* * * * *","retention":{"keepLast":1}}}}"#;
+    db.patch(policy).await?.ok("schedule")?;
+    let first = world
+        .until("a Backup is made by itself", || async {
+            let good = db.status("/backups/lastGood").await?;
+            Ok(good.as_str().map(str::to_owned))
+        })
+        .await?;
+    let made = format!("dbk/{first}");
+    ensure!(world.at(&made, &ns, "/status/trigger").await? == "Scheduled");
+    ensure!(!db.status("/backups/nextAt").await?.is_null());
+    world
+        .until("the next one takes its place", || async {
+            let stands = world.get(&made, &ns).await?.is_some();
+            let other = db.status("/backups/lastGood").await? != *first;
+            Ok((!stands && other).then_some(()))
+        })
+        .await?;
+    db.patch(r#"{"spec":{"backup":null}}"#)
+        .await?
+        .ok("no schedule")?;
+
+    let verify = "  verify: {}\n";
+    world
+        .apply_in(&ns, &of_service("good", "db", verify))
+        .await?;
+    world.condition("dbk/good", &ns, "Verified").await?;
+    let took = world.at("dbk/good", &ns, "/status/restoreSeconds").await?;
+    ensure!(took.as_i64().context("it took no time")? >= 0);
+
+    damage(&db, &password).await?;
+    world
+        .apply_in(&ns, &of_service("bad", "db", verify))
+        .await?;
+    until_reason(&world, "dbk/bad", &ns, "NotVerified").await?;
+    world
+        .until("what the proofs needed is gone", || async {
+            let left = world
+                .kubectl(&format!("get msvc,job -n {ns} -o name"))
+                .await?;
+            Ok((!left.contains("verify-")).then_some(()))
+        })
+        .await?;
+    world.remove("proof").await
+}
