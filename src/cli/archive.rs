@@ -1,13 +1,11 @@
 //! `archive` and `unarchive`: an Application that is retired, and one that is brought back before its time is over.
 
-use std::io::{BufRead, IsTerminal};
-
 use clap_complete::ArgValueCompleter;
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::{Value, json};
 
 use super::{
-    complete,
+    complete, confirm,
     fail::{Exit, Failure},
     progress::{Progress, note},
     reach::{bare, few, keeper},
@@ -186,28 +184,7 @@ fn consequence(target: &Target, environments: &[String], cronjobs: &[String]) ->
 
 /// The name typed back, on the line or at the terminal.
 fn confirm(target: &Target, given: Option<&str>) -> Result<(), Failure> {
-    let typed = match given {
-        Some(given) => given.to_owned(),
-        None if std::io::stdin().is_terminal() => {
-            note(&format!("type {} to confirm:", target.name));
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line)?;
-            line.trim().to_owned()
-        }
-        None => {
-            return Err(Failure::usage(
-                format!("{target} is archived only when its name is typed back"),
-                format!("add --confirm {}", target.name),
-            ));
-        }
-    };
-    if typed == target.name {
-        return Ok(());
-    }
-    Err(Failure::refused(
-        format!("`{typed}` is not the name of {target}, so nothing was changed"),
-        format!("type {} to confirm", target.name),
-    ))
+    confirm::confirm(&format!("{target} is archived"), &target.name, given)
 }
 
 fn waiting<'a>(cluster: &Cluster, scope: &'a Scope, target: &Target) -> Waiting<'a> {

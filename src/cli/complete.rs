@@ -60,6 +60,26 @@ pub fn copyable(current: &OsStr) -> Vec<CompletionCandidate> {
     all
 }
 
+/// Names of services.
+pub fn services(current: &OsStr) -> Vec<CompletionCandidate> {
+    bare(Of::Service, current)
+}
+
+/// Names of backups.
+pub fn backups(current: &OsStr) -> Vec<CompletionCandidate> {
+    bare(Of::Backup, current)
+}
+
+/// Names of restores.
+pub fn restores(current: &OsStr) -> Vec<CompletionCandidate> {
+    bare(Of::Restore, current)
+}
+
+/// What can be backed up.
+pub fn backed_up(current: &OsStr) -> Vec<CompletionCandidate> {
+    qualified(&[Of::Service, Of::Environment], current)
+}
+
 /// Names of Instances.
 pub fn instances(current: &OsStr) -> Vec<CompletionCandidate> {
     bare(Of::Instance, current)

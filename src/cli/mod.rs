@@ -13,9 +13,12 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 
 pub mod archive;
+pub mod backup;
+pub mod backups;
 pub mod choice;
 pub mod complete;
 pub mod completion;
+pub mod confirm;
 pub mod copy;
 pub mod diff;
 pub mod env;
@@ -27,6 +30,7 @@ pub mod progress;
 pub mod promote;
 pub mod reach;
 pub mod release;
+pub mod restore;
 pub mod rollback;
 pub mod run;
 pub mod scope;
@@ -37,6 +41,7 @@ pub mod switch;
 pub mod target;
 pub mod track;
 pub mod turn;
+pub mod undo;
 pub mod uninstall;
 pub mod wait;
 pub mod why;
@@ -45,7 +50,7 @@ use fail::Failure;
 use scope::Scope;
 use switch::Way;
 
-/// The platform by hand: see what runs and why it waits, release, roll back, stop, start.
+/// The platform by hand: see what runs and why it waits, release, roll back, stop, start, back up, restore.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-roadstead",
@@ -123,6 +128,18 @@ pub enum Verb {
     /// Bring an archived application back
     #[command(after_help = archive::BACK_HELP)]
     Unarchive(archive::Back),
+    /// Back up the data of a service, or of an environment's services
+    #[command(after_help = backup::HELP)]
+    Backup(backup::Args),
+    /// Show what could be restored, by environment and service
+    #[command(after_help = backups::HELP)]
+    Backups(backups::Args),
+    /// Put the data of a backup into a service: the same one, another one, or a new one
+    #[command(after_help = restore::HELP)]
+    Restore(restore::Args),
+    /// Put back what was there before a restore
+    #[command(after_help = undo::HELP)]
+    Undo(undo::Args),
     /// Release our finalizers when the operator is already gone; data stays
     #[command(after_help = uninstall::HELP)]
     Uninstall(uninstall::Args),
@@ -181,6 +198,10 @@ fn perform(cli: &Cli) -> Result<(), Failure> {
             Verb::Start(args) => switch::run(Way::Start, args, scope).await,
             Verb::Archive(args) => archive::run(args, scope).await,
             Verb::Unarchive(args) => archive::back(args, scope).await,
+            Verb::Backup(args) => backup::run(args, scope).await,
+            Verb::Backups(args) => backups::run(args, scope).await,
+            Verb::Restore(args) => restore::run(args, scope).await,
+            Verb::Undo(args) => undo::run(args, scope).await,
             Verb::Uninstall(args) => uninstall::run(args, scope).await,
             Verb::Completion(args) => completion::run(args),
             Verb::Complete { words } => completion::answer_kubectl(words),

@@ -25,6 +25,10 @@ fn the_flags_work_behind_every_verb() {
         "run x",
         "stop renv/x",
         "start renv/x",
+        "backup msvc/x",
+        "backups",
+        "restore x",
+        "undo x",
         "uninstall",
     ] {
         let line =

@@ -119,7 +119,8 @@ stories! {
         copies_are_made_in_one_line,
         an_application_is_retired_by_its_name_and_brought_back,
         many_are_released_and_one_that_cannot_be_stops_nobody,
-        uninstall_is_refused_while_an_operator_is_there;
+        uninstall_is_refused_while_an_operator_is_there,
+        data_is_backed_up_put_back_and_that_undone;
 }
 
 stories! {

@@ -1,10 +1,12 @@
 //! The platform by hand: each verb of `kubectl roadstead` as people type it.
 
+mod backups;
 mod bulk;
 mod copies;
 mod daily;
 
 use anyhow::{Result, ensure};
+pub use backups::data_is_backed_up_put_back_and_that_undone;
 pub use bulk::many_are_released_and_one_that_cannot_be_stops_nobody;
 pub use copies::{
     an_application_is_retired_by_its_name_and_brought_back, copies_are_made_in_one_line,
