@@ -84,6 +84,8 @@ stories! {
         an_attachment_begins_and_ends_with_a_release,
         one_prefix_is_for_one_service_of_a_type,
         a_copy_stands_by_itself,
+        edits_wait_for_a_release_and_can_be_taken_back,
+        what_is_left_out_and_what_is_overridden,
         a_stopped_environment_keeps_all_but_its_pods,
         they_are_listed_by_what_they_are_of;
     release:

@@ -54,7 +54,9 @@ pub fn start(scene: &Scene<'_>, today: &Today, history: &History, next: &Attempt
     };
     let waits = if provision { &today.waits[..] } else { &[] };
     let image_is_given = |t: &&Trouble| !(image.is_some() && t.reason == "ImageMissing");
+    let stays_out = |t: &&Trouble| provision || !is_left_out(today, t);
     let problems = today.problems.iter().filter(image_is_given);
+    let problems = problems.filter(stays_out);
     let missing: Vec<Trouble> = problems.chain(waits).cloned().collect();
     if !missing.is_empty() {
         return Start::Wait(missing);
@@ -86,6 +88,20 @@ pub fn start(scene: &Scene<'_>, today: &Today, history: &History, next: &Attempt
             .collect(),
     };
     Start::Begin(Box::new(record), resolved.fills)
+}
+
+/// Whether a Release that waits for no Service goes on in spite of this: a Service, or its class, is not there, and has given nothing yet.
+fn is_left_out(today: &Today, trouble: &Trouble) -> bool {
+    let concerned = today.attached.iter().filter(|one| {
+        let class = one.service.as_ref().map(|s| &s.spec.class_ref.name);
+        match trouble.reason {
+            "ServiceMissing" => one.name == trouble.object,
+            "ClassMissing" => class == Some(&trouble.object),
+            _ => false,
+        }
+    });
+    let given: Vec<bool> = concerned.map(|one| one.credentials.is_some()).collect();
+    !given.is_empty() && !given.contains(&true)
 }
 
 /// The image that is asked for in place of the declared one.

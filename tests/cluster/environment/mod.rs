@@ -2,6 +2,7 @@
 
 mod attachments;
 mod copies;
+mod declared;
 mod edits;
 mod repair;
 mod scale;
@@ -10,6 +11,7 @@ mod variables;
 
 pub use attachments::*;
 pub use copies::*;
+pub use declared::*;
 pub use edits::*;
 pub use repair::*;
 pub use scale::*;

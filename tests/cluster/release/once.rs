@@ -47,7 +47,7 @@ pub async fn a_release_that_is_made_again_does_not_run_again(world: World) -> Re
 
 /// Of the Releases that wait for one that is under way only the newest runs.
 ///
-/// proves: DV-165, DV-166, DV-156
+/// proves: DV-106, DV-165, DV-166, DV-156
 pub async fn of_those_that_wait_the_newest_runs(world: World) -> Result<()> {
     let slow = "[sh, -c, \"trap 'exit 1' TERM; sleep 6 & wait $!\"]";
     let app = format!("{TOY}  releaseCommands: [{{name: slow, command: {slow}}}]\n");
@@ -59,6 +59,7 @@ pub async fn of_those_that_wait_the_newest_runs(world: World) -> Result<()> {
             Ok((running == 1).then_some(()))
         })
         .await?;
+    ensure!(stage.status("/state").await? == "deploying");
     stage.ask("two", "").await?;
     world
         .until("the second waits", || async {
@@ -75,6 +76,12 @@ pub async fn of_those_that_wait_the_newest_runs(world: World) -> Result<()> {
         .to_string();
     ensure!(succeeded.contains("\"Unknown\""), "{succeeded}");
     stage.release("three", "").await?;
+    world
+        .until("nothing is under way", || async {
+            let running = stage.status("/runningRelease").await?;
+            Ok(running.is_null().then_some(()))
+        })
+        .await?;
     let releases = stage.releases().await?;
     let phases: Vec<&str> = releases.iter().map(phase).collect();
     ensure!(

@@ -1,6 +1,7 @@
 //! How a Service comes up, stops and starts.
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use super::{Engine, service};
 use crate::world::World;
@@ -32,7 +33,7 @@ pub async fn a_database_comes_up_by_itself(world: World) -> Result<()> {
 
 /// Stopped, nothing runs; started, everything is as it was.
 ///
-/// proves: CH-061, CH-062, CH-065, CH-066, CH-067, CH-069, CH-113
+/// proves: CH-061, CH-062, CH-065, CH-066, CH-067, CH-069, CH-113, DV-239
 pub async fn a_stopped_database_keeps_its_data_and_its_address(world: World) -> Result<()> {
     let ns = world.instance("stop").await?;
     let db = Engine::ready(&world, &ns, "db", "postgres", "").await?;
@@ -41,6 +42,10 @@ pub async fn a_stopped_database_keeps_its_data_and_its_address(world: World) -> 
         .await?
         .ok("sql")?;
     let endpoints = db.status("/endpoints").await?;
+    let before = changed(&db).await?;
+    let second = jiff::Timestamp::now().as_second();
+    let passed = || async { Ok((jiff::Timestamp::now().as_second() > second).then_some(())) };
+    world.until("a second has passed", passed).await?;
     for _ in 0..2 {
         db.patch(r#"{"spec":{"state":"Stopped"}}"#)
             .await?
@@ -50,6 +55,9 @@ pub async fn a_stopped_database_keeps_its_data_and_its_address(world: World) -> 
     let pods = world.kubectl(&format!("get pods -n {ns} -o name")).await?;
     ensure!(pods.trim().is_empty(), "{pods}");
     ensure!(db.status("/endpoints").await? == endpoints);
+    let after = changed(&db).await?;
+    ensure!(after.0 > before.0, "its state changed at {after:?}");
+    ensure!(after.1 > before.1, "it was edited at {after:?}");
     db.patch(r#"{"spec":{"state":"Running"}}"#)
         .await?
         .ok("start")?;
@@ -108,4 +116,25 @@ pub async fn a_class_that_comes_later_ends_the_wait(world: World) -> Result<()> 
     world.condition("msvc/cache", &ns, "Ready").await?;
     world.kubectl("delete serviceclass not-there").await?;
     world.remove("later").await
+}
+
+/// When its state last changed, and when what is declared of it did.
+async fn changed(db: &Engine<'_>) -> Result<(String, String)> {
+    let words = format!(
+        "get msvc {} -n {} --show-managed-fields -o json",
+        db.name, db.ns
+    );
+    let service: Value = serde_json::from_str(&db.world.kubectl(&words).await?)?;
+    let conditions = service["status"]["conditions"].as_array();
+    let ready = conditions
+        .into_iter()
+        .flatten()
+        .find(|c| c["type"] == "Ready");
+    let state = ready.and_then(|c| c["lastTransitionTime"].as_str());
+    let managers = service["metadata"]["managedFields"].as_array();
+    let edits = managers.into_iter().flatten();
+    let edits = edits.filter(|m| !m["fieldsV1"]["f:spec"].is_null());
+    let edited = edits.filter_map(|m| m["time"].as_str()).max();
+    let text = |time: Option<&str>| time.unwrap_or_default().to_owned();
+    Ok((text(state), text(edited)))
 }
