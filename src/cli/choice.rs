@@ -95,7 +95,7 @@ impl Choice {
         if self.is_everything() {
             return Err(Failure::usage(
                 "no environment is named",
-                "name some, or choose with --application, --selector, --slug, --state, --failed or --pending",
+                "name some, or choose with --application, --selector, --slug, --state, --failed, --pending or --limit",
             ));
         }
         let related = match &self.application {
@@ -128,6 +128,7 @@ impl Choice {
             && self.state.is_empty()
             && !self.failed
             && !self.pending
+            && self.limit.is_none()
     }
 
     fn matching(
@@ -283,5 +284,6 @@ mod tests {
             ..Choice::default()
         };
         assert_eq!(chosen(&two), ["a", "b"]);
+        assert!(!two.is_everything());
     }
 }

@@ -38,7 +38,7 @@ pub struct Args {
     /// Name of the copy
     #[arg(long, value_name = "NAME")]
     pub to: String,
-    /// An application's copy: goes its own way, or runs the image of its source, later ones too
+    /// How an application is copied
     #[arg(long = "as", value_enum, value_name = "TYPE")]
     pub type_: Option<Type>,
     /// An environment's copy: a service of its own, such as DEFAULT=shop-next-db; may be repeated
@@ -49,12 +49,12 @@ pub struct Args {
     pub stopped: bool,
 }
 
-/// What a copied Application has to do with its source later.
+/// How an Application is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Type {
-    /// Nothing
+    /// It goes its own way
     Fork,
-    /// It runs the image of its source
+    /// It runs the image of its source, later ones too
     Mirror,
 }
 

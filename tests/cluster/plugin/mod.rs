@@ -33,6 +33,18 @@ metadata: {name: toy-live}
 spec: {applicationRef: {name: toy}}
 "#;
 
+const LACKING: &str = r#"
+apiVersion: roadstead.dev/v1alpha1
+kind: Application
+metadata: {name: lacking}
+spec: {templateRef: {name: no-such-template}, image: docker.io/library/busybox:1.36, containers: [{name: web, kind: Web}]}
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Environment
+metadata: {name: lacking-live}
+spec: {applicationRef: {name: lacking}}
+"#;
+
 /// What waits is in the table, and `why` follows it to the missing class and says what to do.
 pub async fn status_and_why_tell_what_is_waited_for(world: World) -> Result<()> {
     let ns = world.instance("plugin-why").await?;
@@ -69,7 +81,21 @@ spec: {classRef: {name: no-such-class}, tier: Development}
     let missing = roadstead(&world, "why renv/nobody --instance plugin-why").await?;
     ensure!(missing.code == 4, "{missing:?}");
     missing.refused("there is no environment/nobody")?;
+    a_lacking_template_is_found(&world, &ns).await?;
     world.remove("plugin-why").await
+}
+
+/// From the environment over its application to the template that is not there, and what to do about it.
+async fn a_lacking_template_is_found(world: &World, ns: &str) -> Result<()> {
+    world.apply_in(ns, LACKING).await?;
+    let way = "environment/lacking-live waits for application/lacking, which waits for TemplateMissing/no-such-template.\n  \
+        do: Ask the platform team for ApplicationTemplate no-such-template";
+    world
+        .until("the template is missed", async || {
+            let said = roadstead(world, &format!("why renv/lacking-live -n {ns}")).await?;
+            Ok((said.code == 0 && said.out.starts_with(way)).then_some(()))
+        })
+        .await
 }
 
 /// A release and a rollback are waited for, and the rollback serves what the first release ran.
