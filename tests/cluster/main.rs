@@ -14,6 +14,7 @@ mod leaving;
 mod path;
 mod plugin;
 mod quiet;
+mod races;
 mod release;
 mod service;
 mod stories;

@@ -28,6 +28,7 @@ stories! {
     path: an_environment_goes_from_manifest_to_pods;
     tour: every_block_of_the_readme_works;
     witness: a_secret_told_and_a_field_taken_are_seen;
+    races: ready_is_never_said_early_of_what_was_edited;
     instance:
         instances_are_listed_by_what_they_are_called,
         a_name_and_a_description_change_alone_and_together,
