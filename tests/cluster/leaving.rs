@@ -28,6 +28,8 @@ const ALL: &str = "rapp,renv,rel,msvc,deploy,sts,svc,secrets,pvc,netpol,rolebind
 
 /// Uninstalled, the product leaves kinds, objects and data; installed under another name, it goes on with them; uninstalled again, it
 /// lets go of what was deleted meanwhile, data apart.
+///
+/// proves: DV-235
 pub async fn the_product_goes_comes_back_and_lets_go(world: World) -> Result<()> {
     let ns = world.instance("leave").await?;
     world.apply_in(&ns, CONTENT).await?;
@@ -76,6 +78,7 @@ async fn lets_go(world: &World, ns: &str) -> Result<()> {
             "wait msvc/cache -n {ns} --for=delete --timeout=60s"
         ))
         .await?;
+    world.kubectl("roadstead uninstall").await?;
     let left = world.kubectl(&format!("get pvc -n {ns} -o name")).await?;
     ensure!(left == claims, "data went: {claims} became {left}");
     // The guards went with the product.

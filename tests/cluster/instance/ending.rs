@@ -27,7 +27,7 @@ spec: {displayName: Cache, classRef: {name: redis}, tier: Development}
 
 /// A full Instance with a running Service asks for its data, goes when that is confirmed, leaves others alone, and comes back empty.
 ///
-/// proves: EP-027, EP-028, EP-029, EP-030, EP-031, EP-032, EP-033
+/// proves: DV-235, EP-027, EP-028, EP-029, EP-030, EP-031, EP-032, EP-033
 pub async fn a_full_instance_asks_for_its_data_and_then_goes_whole(world: World) -> Result<()> {
     let (ns, other) = (
         world.instance("full").await?,
