@@ -146,7 +146,7 @@ pub struct Archive {
 /// What an Application starts as a copy of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.?data.orValue('None') == 'None'").message("copyFrom.data: only None is there yet; copies of data come with backups, so remove data and give the copy Services of its own"))]
+#[x_kube(validation = Rule::new("self.?data.orValue('None') == 'None'").message("copyFrom.data: only None is there yet: leave it out, give the copy Services of its own, and restore a Backup of the source's into them"))]
 pub struct ApplicationCopy {
     /// The Application, in the same namespace.
     pub application_ref: Ref,

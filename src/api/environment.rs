@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("!has(self.copyFrom) || !has(self.slug) || self.slug.matches('^[0-9a-z](-*[0-9a-z])*$')").message("slug of a copy must have lowercase letters and digits, and hyphens only between them, such as test-2"))]
 #[x_kube(validation = Rule::new("!has(self.idle)").message("idle is not there yet: remove it"))]
 #[x_kube(validation = Rule::new("!has(self.backup)").message("backup is not there yet: remove it"))]
-#[x_kube(validation = Rule::new("!has(self.copyFrom) || !has(self.copyFrom.data) || self.copyFrom.data == 'None'").message("copyFrom.data Full and Masked are not there yet, for they wait for backups: set None, or leave it out"))]
+#[x_kube(validation = Rule::new("!has(self.copyFrom) || !has(self.copyFrom.data) || self.copyFrom.data == 'None'").message("copyFrom.data Full and Masked are not there yet: leave it out, give the copy Services of its own, and restore a Backup of the source's into them"))]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentSpec {
     /// The Application that it runs. Immutable.
@@ -202,7 +202,7 @@ pub struct Idle {
 pub struct CopyFrom {
     /// The Environment, in the same namespace.
     pub environment_ref: Ref,
-    /// What becomes of its data: `None`, `Full` or `Masked`. Default `None`; the others wait for backups.
+    /// What becomes of its data: `None`, `Full` or `Masked`. Default `None`; the others are not there yet and are refused: restore a Backup into the copy's own Services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<CopyData>,
 }
