@@ -32,6 +32,9 @@ const FIRST: Duration = Duration::from_millis(200);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// How often a cluster is asked for a kind that it lacks, such as snapshots of volumes: it may learn it later.
+const LACKING: Duration = Duration::from_secs(120);
+
 /// From this wait on, people are told.
 const LASTING: Duration = Duration::from_secs(3);
 
@@ -143,10 +146,15 @@ impl Watches {
                     self.take(entry, scope, event);
                 }
                 Err(error) => {
-                    let gone = self.refused(entry, scope, &error, *wait);
+                    let code = self.refused(entry, scope, &error, *wait);
+                    // Our own kinds may be a moment late; those of others come when somebody installs them.
+                    if code == 404 && entry.plan.is_none() {
+                        tokio::time::sleep(LACKING).await;
+                        continue;
+                    }
                     tokio::time::sleep(*wait).await;
                     *wait = (*wait * 2).min(LONGEST);
-                    if gone {
+                    if code == 410 {
                         return;
                     }
                 }
@@ -188,8 +196,8 @@ impl Watches {
         self.queue.wake_all(wake, lane);
     }
 
-    /// Says whether the watch must be built anew.
-    fn refused(&self, entry: &Entry, scope: &str, error: &Error, wait: Duration) -> bool {
+    /// Says with which code, if the server said one.
+    fn refused(&self, entry: &Entry, scope: &str, error: &Error, wait: Duration) -> u16 {
         let status = match error {
             Error::InitialListFailed(kube::Error::Api(s))
             | Error::WatchStartFailed(kube::Error::Api(s))
@@ -218,6 +226,6 @@ impl Watches {
         } else {
             debug!(kind = entry.kind, scope, code, %error, "a watch is taken up again");
         }
-        code == 410
+        code
     }
 }

@@ -101,10 +101,13 @@ async fn a_watch_that_fails_backs_off_goes_on_and_forgets_it_when_it_is_well() {
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_the_server_does_not_know_has_no_objects_and_holds_up_nobody() {
     let watches = watches();
+    let since = Instant::now();
     let events = vec![Err(Error::InitialListFailed(kube::Error::Api(refused(
         404,
     ))))];
     feed(&watches, Of::Deployment, events).await;
+    let asked_again = since.elapsed();
+    assert_eq!(asked_again, Duration::from_secs(120), "it may be installed");
     assert_eq!(
         watches.cache.sync(Of::Deployment, ""),
         Some(Progress::Synced)

@@ -93,7 +93,7 @@ async fn stage(external: Option<&Path>, prefix: Option<&str>) -> Result<(Cluster
     }
     let cluster = match Cluster::attach(NAME).await? {
         Some(cluster) => cluster,
-        None => Cluster::start(Options::named(NAME).nodes(1).keep()).await?,
+        None => Cluster::start(Options::named(NAME).nodes(1).snapshots().keep()).await?,
     };
     let images = Images::load(&cluster)?;
     Ok((cluster, images))

@@ -30,7 +30,9 @@ pub async fn show(cluster: &Cluster, plugin: &Path, port: u16) -> Result<()> {
     println!(
         "    kubectl -n instance-acme patch renv shop-live --type=merge -p '{{\"spec\":{{\"image\":\"docker.io/acme/shop:1.5\"}}}}'"
     );
-    println!("    kubectl roadstead rollback shop-live --instance acme\n");
+    println!("    kubectl roadstead rollback shop-live --instance acme");
+    println!("    kubectl roadstead backup renv/shop-live --verify --instance acme");
+    println!("    kubectl roadstead backups --instance acme\n");
     println!("It stays up until: cargo demo -- --down");
     Ok(())
 }
