@@ -184,7 +184,7 @@ fn consequence(target: &Target, environments: &[String], cronjobs: &[String]) ->
 
 /// The name typed back, on the line or at the terminal.
 fn confirm(target: &Target, given: Option<&str>) -> Result<(), Failure> {
-    confirm::confirm(&format!("{target} is archived"), &target.name, given)
+    confirm::confirm(&target.to_string(), "is archived", &target.name, given)
 }
 
 fn waiting<'a>(cluster: &Cluster, scope: &'a Scope, target: &Target) -> Waiting<'a> {

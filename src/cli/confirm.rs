@@ -4,8 +4,8 @@ use std::io::{BufRead, IsTerminal};
 
 use super::{fail::Failure, progress::note};
 
-/// Goes on if the name was typed back. `what` is done then, such as `application/shop is archived`.
-pub fn confirm(what: &str, name: &str, given: Option<&str>) -> Result<(), Failure> {
+/// Goes on if the name of what it is about was typed back, such as of `application/shop`, which then `is archived`.
+pub fn confirm(about: &str, then: &str, name: &str, given: Option<&str>) -> Result<(), Failure> {
     let typed = match given {
         Some(given) => given.to_owned(),
         None if std::io::stdin().is_terminal() => {
@@ -16,7 +16,7 @@ pub fn confirm(what: &str, name: &str, given: Option<&str>) -> Result<(), Failur
         }
         None => {
             return Err(Failure::usage(
-                format!("{what} only when its name is typed back"),
+                format!("{about} {then} only when its name is typed back"),
                 format!("add --confirm {name}"),
             ));
         }
@@ -25,7 +25,7 @@ pub fn confirm(what: &str, name: &str, given: Option<&str>) -> Result<(), Failur
         return Ok(());
     }
     Err(Failure::refused(
-        format!("`{typed}` is not {name}, so nothing was changed"),
+        format!("`{typed}` is not the name of {about}, so nothing was changed"),
         format!("type {name} to confirm"),
     ))
 }

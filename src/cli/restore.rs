@@ -96,8 +96,9 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     }
     let names: Vec<&str> = into.iter().map(|s| s.into.as_str()).collect();
     lines.iter().for_each(|line| note(line));
-    let what = format!("the data of {} is replaced", names.join(", "));
-    confirm(&what, &names.join(","), args.confirm.as_deref())?;
+    let about = format!("service/{}", names.join(" and service/"));
+    let given = args.confirm.as_deref();
+    confirm(&about, "gets other data", &names.join(","), given)?;
     let spec = RestoreSpec {
         backup_ref: Ref {
             name: target.name.clone(),

@@ -52,8 +52,8 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     note(&format!(
         "what was written to {names} since {since} will no longer count"
     ));
-    let what = format!("{target} is undone");
-    confirm(&what, &target.name, args.confirm.as_deref())?;
+    let given = args.confirm.as_deref();
+    confirm(&target.to_string(), "is undone", &target.name, given)?;
     let edited = cluster.edit(&target, json!({"undo": true})).await?;
     if scope.no_wait {
         let sentence = format!("{target} is to be undone.");
