@@ -133,6 +133,30 @@ pub struct BackupStatus {
     pub observed_generation: Option<i64>,
 }
 
+/// The Backups that are made by themselves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduledBackups {
+    /// When the next one begins, in RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub next_at: Option<String>,
+    /// The last one that can be restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub last_good: Option<String>,
+    /// The instant whose data it holds, in RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub last_good_at: Option<String>,
+    /// How many there are that have ended.
+    pub kept: i32,
+    /// Those that are deleted once the next one has ended well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 63)))]
+    pub goes_next: Vec<String>,
+}
+
 /// Where a Backup, a Restore or a part of one stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -2,6 +2,7 @@
 
 use super::{
     application::{Resources, Variable},
+    backup::ScheduledBackups,
     instance::BackupDefaults,
     name::Ref,
     status::{Blocker, Condition},
@@ -41,7 +42,6 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("has(self.copyFrom) == has(oldSelf.copyFrom) && (!has(self.copyFrom) || self.copyFrom == oldSelf.copyFrom)").message("copyFrom is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[x_kube(validation = Rule::new("!has(self.copyFrom) || !has(self.slug) || self.slug.matches('^[0-9a-z](-*[0-9a-z])*$')").message("slug of a copy must have lowercase letters and digits, and hyphens only between them, such as test-2"))]
 #[x_kube(validation = Rule::new("!has(self.idle)").message("idle is not there yet: remove it"))]
-#[x_kube(validation = Rule::new("!has(self.backup)").message("backup is not there yet: remove it"))]
 #[x_kube(validation = Rule::new("!has(self.copyFrom) || !has(self.copyFrom.data) || self.copyFrom.data == 'None'").message("copyFrom.data Full and Masked are not there yet: leave it out, give the copy Services of its own, and restore a Backup of the source's into them"))]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentSpec {
@@ -84,7 +84,7 @@ pub struct EnvironmentSpec {
     /// When the Web container sleeps for want of requests. Not yet: setting it is refused until sleep and wake are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<Idle>,
-    /// When the attached services are backed up together, and how many backups are kept. Not yet: setting it is refused until there are backups.
+    /// When the attached services are backed up together, how many backups are kept and which are proven. What the Instance says then does not hold for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupDefaults>,
     /// Environment of the same Application to start as a copy of: its branch, image, variables and containers of the moment when this one is
@@ -252,6 +252,9 @@ pub struct EnvironmentStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub variables: Vec<EffectiveVariable>,
+    /// The Backups of its services together that are made by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backups: Option<ScheduledBackups>,
     /// Facts about the object; `Ready` sums them up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

@@ -1,6 +1,7 @@
 //! Service: a managed backing service, such as a database.
 
 use super::{
+    backup::ScheduledBackups,
     instance::BackupDefaults,
     name::{Ref, SecretKeyRef},
     status::{Blocker, Condition},
@@ -279,7 +280,7 @@ pub struct ServiceStatus {
     pub data: Option<String>,
     /// The Backups that are made by themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backups: Option<ServiceBackups>,
+    pub backups: Option<ScheduledBackups>,
     /// The request token that was acted on last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
@@ -299,30 +300,6 @@ pub struct ServiceStatus {
     /// The generation that this status was decided for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-}
-
-/// The Backups of a Service that are made by themselves.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ServiceBackups {
-    /// When the next one begins, in RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub next_at: Option<String>,
-    /// The last one that can be restored.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 63))]
-    pub last_good: Option<String>,
-    /// The instant whose data it holds, in RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub last_good_at: Option<String>,
-    /// How many there are that have ended.
-    pub kept: i32,
-    /// Those that are deleted once the next one has ended well.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), inner(length(max = 63)))]
-    pub goes_next: Vec<String>,
 }
 
 /// Where a Service is reached.

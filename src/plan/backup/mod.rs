@@ -15,6 +15,7 @@
 mod course;
 mod errand;
 mod hold;
+pub mod keeping;
 mod proof;
 pub mod record;
 mod report;

@@ -39,6 +39,7 @@ use self::{
 use super::{
     Found, Kept, Kind, Plan, Seen, Step, Watched,
     application::{Standstill, standstill},
+    backup::keeping::{self, Keeping, Subject},
     build::snapshot::{Phase, Record, Snapshot},
     facts,
     home::Home,
@@ -298,13 +299,33 @@ fn plan(scene: &Scene<'_>, state: &State) -> Plan {
             status: json!(report::homeless(scene)),
             ..Plan::default()
         },
-        State::Living(life) => Plan {
-            steps: steps(scene, life),
-            status: json!(report::living(scene, life)),
-            wake: life.course.as_ref().and_then(|course| course.until),
-            hold: false,
-        },
+        State::Living(life) => {
+            let keeping = keeping(scene);
+            let course = life.course.as_ref().and_then(|course| course.until);
+            let status = report::living(scene, life, &keeping);
+            let mut steps = steps(scene, life);
+            steps.extend(keeping.steps);
+            Plan {
+                steps,
+                status: json!(status),
+                wake: course.into_iter().chain(keeping.wake).min(),
+                hold: false,
+            }
+        }
     }
+}
+
+/// The Backups of its Services together that are made by themselves.
+fn keeping(scene: &Scene<'_>) -> Keeping {
+    let spec = &scene.environment.spec;
+    let subject = spec.backup.as_ref().map(|policy| Subject {
+        field: "environmentRef",
+        policy,
+        has_data: !spec.services.is_empty(),
+        suspended: scene.home.is_suspended(),
+    });
+    let keeping = subject.map(|s| keeping::keeping(&s, scene.me, scene.seen, scene.now));
+    keeping.unwrap_or_default()
 }
 
 fn steps(scene: &Scene<'_>, life: &Life) -> Vec<Step> {

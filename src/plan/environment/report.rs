@@ -13,6 +13,7 @@ use crate::{
     },
     plan::{
         Found,
+        backup::keeping::Keeping,
         build::{
             snapshot::{Phase, Record, number},
             variables::{Entry, From},
@@ -51,11 +52,11 @@ pub fn leaving(scene: &Scene<'_>) -> EnvironmentStatus {
 }
 
 /// In an Instance.
-pub fn living(scene: &Scene<'_>, life: &Life) -> EnvironmentStatus {
+pub fn living(scene: &Scene<'_>, life: &Life, keeping: &Keeping) -> EnvironmentStatus {
     let ills = life.ills(scene);
     let pending = life.pending();
     let (word, verdict) = life.verdict(scene, &ills);
-    let verdict = life.more(scene, verdict, &pending);
+    let verdict = keeping.said(life.more(scene, verdict, &pending));
     let current = match &life.course {
         Some(course) if course.phase == Phase::Succeeded => Some(course.record.number),
         _ => life.serving.as_ref().map(|(snapshot, _)| snapshot.number()),
@@ -73,6 +74,7 @@ pub fn living(scene: &Scene<'_>, life: &Life) -> EnvironmentStatus {
         pending_changes: pending,
         replicas: life.replicas(scene),
         variables: life.variables(scene),
+        backups: keeping.status.clone(),
         conditions: verdict.conditions,
         blockers: verdict.blockers,
         observed_generation: None,

@@ -1,7 +1,6 @@
 //! What a Service says of itself.
 
 use super::{
-    keeping::Keeping,
     names,
     rotation::{Turn, Word},
     setup::Setup,
@@ -9,10 +8,11 @@ use super::{
 };
 use crate::{
     api::{
+        backup::ScheduledBackups,
         name::Ref,
-        service::{AttachmentStatus, Endpoint, Memory, ServiceBackups, ServiceStatus},
+        service::{AttachmentStatus, Endpoint, Memory, ServiceStatus},
     },
-    plan::{Kept, verdict::Verdict},
+    plan::{Kept, backup::keeping::Keeping, verdict::Verdict},
 };
 
 /// What was decided, and the word for the table.
@@ -24,7 +24,7 @@ pub struct Said {
     /// The token that was acted on last.
     pub rotated: Option<String>,
     /// The Backups that are made by themselves.
-    pub backups: Option<ServiceBackups>,
+    pub backups: Option<ScheduledBackups>,
 }
 
 impl Said {
@@ -58,13 +58,7 @@ impl Said {
     /// The same, with what is said of its Backups.
     pub fn kept(mut self, keeping: &Keeping) -> Self {
         self.backups = keeping.status.clone();
-        if let Some((what, fix)) = &keeping.blocker {
-            let reason = what.split('/').next().unwrap_or_default();
-            self.verdict = self
-                .verdict
-                .with("BackupsScheduled", "False", reason, fix.clone())
-                .blocked(what.clone(), fix.clone());
-        }
+        self.verdict = keeping.said(self.verdict);
         self
     }
 
