@@ -4,7 +4,7 @@ use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use http::Uri;
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, ObjectMeta, TypeMeta};
 use roadstead::run::{self, Settings, seed::Seed};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
@@ -155,23 +155,32 @@ fn settings(run: Run) -> Settings {
         account: run.service_account,
         image: run.image,
         identity,
-        seed: run.default_instance.then(default_instance).flatten(),
+        seed: default_instance(),
+        plants: run.default_instance,
         listen: run.listen,
         concurrency: run.concurrency,
     }
 }
 
 /// The Instance that a fresh cluster begins with.
-fn default_instance() -> Option<Seed> {
-    let manifest = json!({
-        "apiVersion": "roadstead.dev/v1alpha1",
-        "kind": "Instance",
-        "metadata": {"name": "default"},
-        "spec": {"name": "default", "description": "Supplied by the system, so that there is a place to begin in."},
-    });
-    Some(Seed {
+fn default_instance() -> Seed {
+    let types = TypeMeta {
+        api_version: "roadstead.dev/v1alpha1".to_owned(),
+        kind: "Instance".to_owned(),
+    };
+    let metadata = ObjectMeta {
+        name: Some("default".to_owned()),
+        ..ObjectMeta::default()
+    };
+    let description = "Supplied by the system, so that there is a place to begin in.";
+    let spec = json!({"spec": {"name": "default", "description": description}});
+    Seed {
         mark: "roadstead.dev/default-instance",
         plural: "instances",
-        manifest: serde_json::from_value::<DynamicObject>(manifest).ok()?,
-    })
+        manifest: DynamicObject {
+            types: Some(types),
+            metadata,
+            data: spec,
+        },
+    }
 }

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 
 use super::{
-    lease::Fence,
+    fence::Fence,
     metrics::{self, Metrics},
     trouble::{Cause, Trouble},
     wire::{Wire, resource},

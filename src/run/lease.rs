@@ -2,14 +2,10 @@
 //!
 //! The leader renews a Lease; a standby watches it, so that a released Lease is taken at once and nothing is polled. Time is measured
 //! here alone, on a clock that never stands still: other machines' clocks are not believed. A leader that has not renewed in time may
-//! not write any more, which the fence sees to before every write, even when the process was frozen meanwhile.
+//! not write any more: see the fence.
 
 use std::{
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     time::{Duration, Instant},
 };
 
@@ -27,7 +23,7 @@ use kube::{
 use serde_json::json;
 use tracing::{info, warn};
 
-use super::{client::within, trouble::Cause};
+use super::{client::within, fence::Fence, trouble::Cause};
 use crate::api;
 
 /// How long a leader leads without renewing.
@@ -43,45 +39,6 @@ const DEADLINE: Duration = Duration::from_secs(3);
 
 /// Name of the Lease.
 pub const NAME: &str = "roadstead";
-
-/// Whether this process may write.
-#[derive(Clone, Debug)]
-pub struct Fence {
-    start: Instant,
-    until: Arc<AtomicU64>,
-}
-
-impl Default for Fence {
-    fn default() -> Self {
-        Self {
-            start: Instant::now(),
-            until: Arc::new(AtomicU64::new(0)),
-        }
-    }
-}
-
-impl Fence {
-    /// Whether this process may write now.
-    pub fn holds(&self) -> bool {
-        self.start.elapsed().as_millis() < u128::from(self.until.load(Ordering::Acquire))
-    }
-
-    /// It may write for good: nobody else is there.
-    pub fn open(&self) {
-        self.until.store(u64::MAX, Ordering::Release);
-    }
-
-    /// It may not write any more.
-    pub fn shut(&self) {
-        self.until.store(0, Ordering::Release);
-    }
-
-    fn extend(&self, from: Instant) {
-        let until = from.duration_since(self.start) + LASTS - MARGIN;
-        let millis = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
-        self.until.store(millis, Ordering::Release);
-    }
-}
 
 /// The Lease, as one process sees it.
 pub struct Lease {
@@ -210,7 +167,7 @@ impl Lease {
         };
         match taken {
             Ok(lease) => {
-                self.fence.extend(sent);
+                self.fence.extend(sent + LASTS - MARGIN);
                 self.held = Some(lease);
                 true
             }
@@ -261,7 +218,7 @@ impl Lease {
             other => other?,
         };
         self.held = Some(lease);
-        self.fence.extend(sent);
+        self.fence.extend(sent + LASTS - MARGIN);
         Ok(())
     }
 
@@ -327,20 +284,5 @@ mod tests {
         }
         let other = held_by(Some("other"));
         assert_eq!(other.free_at("me"), other.at + LASTS);
-    }
-
-    #[test]
-    fn a_process_that_slept_through_its_lease_may_not_write_when_it_wakes() {
-        let mut fence = Fence::default();
-        assert!(!fence.holds(), "nobody leads from the start");
-        fence.extend(Instant::now());
-        assert!(fence.holds());
-        // As if it had been frozen: the clock goes on, and nothing was renewed.
-        fence.start -= LASTS;
-        assert!(!fence.holds());
-        fence.open();
-        assert!(fence.holds());
-        fence.shut();
-        assert!(!fence.holds());
     }
 }

@@ -15,6 +15,7 @@ pub mod controller;
 pub mod crew;
 pub mod edits;
 mod events;
+pub mod fence;
 pub mod fields;
 pub mod fill;
 pub mod lease;
@@ -33,7 +34,14 @@ pub mod wake;
 pub mod watch;
 pub mod wire;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use kube::Config;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,7 +51,8 @@ use self::{
     cache::Cache,
     client::Requests,
     controller::Controller,
-    lease::{Fence, Lease},
+    fence::Fence,
+    lease::Lease,
     metrics::Metrics,
     queue::{Lane, Queue},
     seed::Seed,
@@ -68,7 +77,9 @@ pub struct Settings {
     /// What this process is called on the Lease and in Events.
     pub identity: String,
     /// What is made once in the life of the cluster.
-    pub seed: Option<Seed>,
+    pub seed: Seed,
+    /// Whether it is.
+    pub plants: bool,
     /// Where probes and metrics are answered.
     pub listen: SocketAddr,
     /// How many objects are worked on at once.
@@ -124,7 +135,19 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         metrics: metrics.clone(),
         me: settings.identity.clone(),
     });
-    let served = serve::serve(settings.listen, cache, metrics);
+    let taken = Arc::new(AtomicBool::new(false));
+    tokio::spawn({
+        let (seed, client, taken) = (
+            settings.seed.clone(),
+            controller.client.clone(),
+            taken.clone(),
+        );
+        async move {
+            seed.is_taken(&client).await;
+            taken.store(true, Ordering::Relaxed);
+        }
+    });
+    let served = serve::serve(settings.listen, cache, taken, metrics);
     tokio::select! {
         ended = served => ended.map_err(Error::from),
         ended = lead(settings, lease, fence, controller) => ended,
@@ -180,7 +203,8 @@ async fn lead(
 async fn work(controller: Arc<Controller>, settings: Settings) {
     controller.cache.whole().await;
     info!("synced");
-    if let Some(seed) = settings.seed {
+    if settings.plants {
+        let seed = settings.seed;
         tokio::spawn(seed.plant(controller.client.clone(), settings.namespace));
     }
     let again = controller.clone();

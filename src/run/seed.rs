@@ -1,4 +1,7 @@
 //! The first object: made once in the life of a cluster, remembered on the Lease, so that one that was deleted stays deleted.
+//!
+//! It also serves to find out whether the API server takes our objects yet. It knows a new kind at once, but policies that write into
+//! objects of it only some seconds later, and refuses them until then.
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
@@ -14,6 +17,8 @@ use crate::api;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const RETRY: Duration = Duration::from_secs(5);
+/// After how long the API server is asked again whether it takes our objects.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Something to be made once.
 #[derive(Clone, Debug)]
@@ -42,17 +47,8 @@ impl Seed {
         if annotations.contains_key(self.mark) {
             return Ok(());
         }
-        let types = self.manifest.types.clone().unwrap_or_default();
-        let gvk = kube::api::GroupVersionKind::try_from(&types)
-            .map_err(|e| Cause::Invalid(e.to_string()))?;
-        let resource = ApiResource::from_gvk_with_plural(&gvk, self.plural);
-        let objects: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-        let params = PostParams {
-            field_manager: Some(api::MANAGER.to_owned()),
-            ..PostParams::default()
-        };
-        match within(DEADLINE, objects.create(&params, &self.manifest)).await {
-            Ok(_) => info!(kind = gvk.kind, "the first object is made"),
+        match self.create(client, false).await {
+            Ok(()) => info!(of = self.plural, "the first object is made"),
             Err(Cause::Exists) => {}
             Err(cause) => return Err(cause),
         }
@@ -64,5 +60,59 @@ impl Seed {
         )
         .await?;
         Ok(())
+    }
+
+    /// Waits until the API server takes such an object; nothing is made.
+    pub async fn is_taken(&self, client: &Client) {
+        loop {
+            match self.create(client, true).await {
+                Err(cause) if !answers(&cause) => {
+                    warn!(
+                        ?cause,
+                        of = self.plural,
+                        "the API server does not take our kinds yet"
+                    );
+                    tokio::time::sleep(AGAIN).await;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    async fn create(&self, client: &Client, dry_run: bool) -> Result<(), Cause> {
+        let types = self.manifest.types.clone().unwrap_or_default();
+        let gvk = kube::api::GroupVersionKind::try_from(&types)
+            .map_err(|e| Cause::Invalid(e.to_string()))?;
+        let resource = ApiResource::from_gvk_with_plural(&gvk, self.plural);
+        let objects: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+        let params = PostParams {
+            dry_run,
+            field_manager: Some(api::MANAGER.to_owned()),
+        };
+        let created = within(DEADLINE, objects.create(&params, &self.manifest)).await;
+        created.map(|_| ())
+    }
+}
+
+/// Whether this is an answer about the object, rather than none.
+fn answers(cause: &Cause) -> bool {
+    !matches!(
+        cause,
+        Cause::NotFound | Cause::Busy(_) | Cause::Unreachable(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_is_there_or_refused_was_looked_at_and_one_of_an_unknown_kind_was_not() {
+        assert!(answers(&Cause::Exists));
+        assert!(answers(&Cause::Invalid("denied".to_owned())));
+        assert!(!answers(&Cause::NotFound));
+        assert!(!answers(&Cause::Unreachable(
+            "503 ServiceUnavailable".to_owned()
+        )));
     }
 }

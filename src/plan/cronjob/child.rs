@@ -3,7 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Scene, Serving, runs::Known, schedule::Schedule};
+use super::{
+    Scene, Serving,
+    runs::{CONTAINER, Known},
+    schedule::Schedule,
+};
 use crate::{
     api::{ENVIRONMENT, RELEASE},
     kinds::Of,
@@ -23,8 +27,6 @@ pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 const KEPT: usize = 5;
 /// How long a run may take where nothing is said, in seconds.
 const TIMEOUT: i64 = 3600;
-/// The only container of a run.
-pub const CONTAINER: &str = "run";
 
 /// The annotations of the batch CronJob: the token that was acted on last, the schedule in force, and since when it is.
 const TOKEN: &str = "roadstead.dev/run-now";

@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::{Scene, child::CONTAINER};
+use super::Scene;
 use crate::{
     api::cronjob::Run,
     plan::{Found, Id, Seen, Step, facts, verdict::Verdict},
 };
+
+/// The only container of a run.
+pub const CONTAINER: &str = "run";
 
 /// A run that is known of.
 pub struct Known {
