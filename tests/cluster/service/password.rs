@@ -12,9 +12,10 @@ pub async fn a_password_changes_without_a_restart(world: World) -> Result<()> {
     let ns = world.instance("rotate").await?;
     let db = Engine::ready(&world, &ns, "db", "postgres", "").await?;
     let cache = Engine::ready(&world, &ns, "cache", "redis", "").await?;
+    let shop = Engine::ready(&world, &ns, "shop", "mariadb", "").await?;
     let mut known = Vec::new();
     for token in ["one", "two"] {
-        for engine in [&db, &cache] {
+        for engine in [&db, &cache, &shop] {
             let (old, pod) = (engine.credential("password").await?, engine.pod().await?);
             rotate(engine, token).await?;
             let new = engine.credential("password").await?;
@@ -25,7 +26,7 @@ pub async fn a_password_changes_without_a_restart(world: World) -> Result<()> {
             known.extend([old, new]);
         }
     }
-    for engine in [&db, &cache] {
+    for engine in [&db, &cache, &shop] {
         let password = engine.credential("password").await?;
         engine
             .patch(r#"{"spec":{"state":"Stopped"}}"#)
@@ -75,8 +76,11 @@ async fn opens(engine: &Engine<'_>, password: &str) -> Result<bool> {
     if engine.name == "db" {
         return Ok(engine.sql(password, "select 1").await?.code == 0);
     }
-    let said = engine
-        .exec(&format!("REDISCLI_AUTH={password} redis-cli ping"))
-        .await?;
-    Ok(said.out.contains("PONG"))
+    let ask = match engine.name {
+        "shop" => format!(
+            "echo \"select 'PONG'\" | MYSQL_PWD={password} mariadb --no-defaults --protocol=tcp --user=app app"
+        ),
+        _ => format!("REDISCLI_AUTH={password} redis-cli ping"),
+    };
+    Ok(engine.exec(&ask).await?.out.contains("PONG"))
 }

@@ -30,6 +30,8 @@ pub struct Images {
     pub postgres: String,
     /// Redis, for the catalogue.
     pub redis: String,
+    /// MariaDB, for the catalogue.
+    pub mariadb: String,
     /// What the examples' images begin with in place of `docker.io`.
     pub prefix: Option<String>,
 }
@@ -42,6 +44,7 @@ impl Images {
             operator: format!("{prefix}/roadstead:{}", env!("CARGO_PKG_VERSION")),
             postgres: format!("{prefix}/library/postgres:15"),
             redis: format!("{prefix}/library/redis:7"),
+            mariadb: format!("{prefix}/library/mariadb:10.11"),
             prefix: Some(prefix.to_owned()),
         }
     }
@@ -49,7 +52,11 @@ impl Images {
     /// Builds the images and brings them into every node of a cluster of our own.
     pub fn load(cluster: &Cluster) -> Result<Self> {
         let operator = catalogue::product(&static_program("roadstead", "roadstead")?)?;
-        let engines = [catalogue::postgres()?, catalogue::redis()?];
+        let engines = [
+            catalogue::postgres()?,
+            catalogue::redis()?,
+            catalogue::mariadb()?,
+        ];
         let shops = ["1.4", "1.5", "broken"]
             .map(catalogue::shop)
             .into_iter()
@@ -60,11 +67,12 @@ impl Images {
             .chain(&shops)
             .try_for_each(|image| cluster.load(image))?;
         progress.done();
-        let [postgres, redis] = engines;
+        let [postgres, redis, mariadb] = engines;
         Ok(Self {
             operator: operator.name,
             postgres: postgres.name,
             redis: redis.name,
+            mariadb: mariadb.name,
             prefix: None,
         })
     }
@@ -98,6 +106,7 @@ pub fn install(cluster: &Cluster, images: &Images) -> Result<()> {
         &[
             ("postgres.image", &images.postgres),
             ("redis.image", &images.redis),
+            ("mariadb.image", &images.mariadb),
             ("gigabyte", "64Mi"),
         ],
     );

@@ -129,6 +129,44 @@ pub fn redis() -> Result<Archive> {
     })
 }
 
+/// Debian's MariaDB, with an entrypoint that understands the variables of the well-known image.
+pub fn mariadb() -> Result<Archive> {
+    const PACKAGES: [&str; 4] = [
+        "mariadb-server-core",
+        "mariadb-client-core",
+        "mariadb-client",
+        "busybox-static",
+    ];
+    from_packages("mariadb", &PACKAGES, |folder| {
+        let root = Root::open(folder)?;
+        let mut image = Image::named("docker.io/library/mariadb:10.11")
+            .entrypoint(&["/usr/local/bin/docker-entrypoint.sh"])
+            .command(&["mariadbd"])
+            .user(999);
+        shell(&mut image, folder)?;
+        image.layer.users(999)?;
+        for program in [
+            "sbin/mariadbd",
+            "bin/mariadb",
+            "bin/mariadb-admin",
+            "bin/mariadb-dump",
+        ] {
+            root.add(&mut image.layer, &format!("/usr/{program}"))?;
+        }
+        let words = "/usr/share/mysql";
+        image.layer.tree(words, &root.path(words), &[])?;
+        for folder in ["/var/lib/mysql", "/run/mysqld"] {
+            image.layer.folder(folder, 0o1777, 999)?;
+        }
+        image.layer.bytes(
+            "/usr/local/bin/docker-entrypoint.sh",
+            0o755,
+            include_str!("mariadb.sh"),
+        )?;
+        Ok(image)
+    })
+}
+
 /// The application of the demo in one of its versions: `1.4`, `1.5`, or `broken`, whose pages never come.
 pub fn shop(version: &str) -> Result<Archive> {
     let program = static_program("shop", "shop")?;
@@ -152,10 +190,11 @@ pub fn by_name(name: &str) -> Result<Archive> {
         ("busybox", _) => busybox(),
         ("postgres", _) => postgres(),
         ("redis", _) => redis(),
+        ("mariadb", _) => mariadb(),
         ("shop", version) => shop(version),
         ("roadstead", _) => product(&static_program("roadstead", "roadstead")?),
         _ => product(Path::new(name)).with_context(|| {
-            format!("{name:?} is none of busybox, postgres, redis, shop:VERSION, roadstead, nor the file of a static program")
+            format!("{name:?} is none of busybox, postgres, redis, mariadb, shop:VERSION, roadstead, nor the file of a static program")
         }),
     }
 }
@@ -170,6 +209,7 @@ fn from_packages(
         EDITION,
         include_str!("catalogue.rs"),
         include_str!("postgres.sh"),
+        include_str!("mariadb.sh"),
         include_str!("layer.rs"),
     ];
     let mut parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();

@@ -160,7 +160,7 @@ pub(crate) fn build() -> Result<ExitCode> {
         Kwok,
     ])?;
     debian::ensure_node_programs(true)?;
-    for image in ["busybox", "postgres", "redis"] {
+    for image in ["busybox", "postgres", "redis", "mariadb"] {
         catalogue::by_name(image)?;
     }
     println!("Everything is in {}.", built.cache().display());

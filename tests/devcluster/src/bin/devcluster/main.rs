@@ -31,7 +31,7 @@ enum Command {
     Status,
     /// Run a command with KUBECONFIG set, and this cluster's kubectl and helm first on the PATH
     Run(Run),
-    /// Bring images into every node: busybox, postgres, redis, shop:VERSION, roadstead, or a static program's file
+    /// Bring images into every node: busybox, postgres, redis, mariadb, shop:VERSION, roadstead, or a static program's file
     Load {
         /// The images
         #[arg(required = true)]
