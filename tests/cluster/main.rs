@@ -16,6 +16,7 @@ mod plugin;
 mod quiet;
 mod races;
 mod release;
+mod rights;
 mod service;
 mod stories;
 mod tour;
@@ -26,6 +27,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+use rights::Rights;
 use world::World;
 
 fn main() -> ExitCode {
@@ -59,7 +61,8 @@ fn main() -> ExitCode {
         run(alone, 1),
     ];
     let failed = rounds.iter().any(Conclusion::has_failed);
-    match stage.end() {
+    let whole = |round: &Conclusion| round.num_filtered_out + round.num_ignored == 0;
+    match stage.end(!failed && rounds.iter().all(whole)) {
         Ok(()) if failed => ExitCode::from(101),
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -102,12 +105,16 @@ impl Stage {
         Ok((runtime, world))
     }
 
-    /// Ends the world, and tells what must not have been seen in it.
-    fn end(&self) -> anyhow::Result<()> {
+    /// Ends the world, and tells what must not have been seen in it; and, where all was played, what should have been.
+    fn end(&self, whole: bool) -> anyhow::Result<()> {
         let Some(Ok((runtime, world))) = self.world.get() else {
             return Ok(());
         };
-        let verdict = world.witness().verdict();
+        let rights = world.rights().filter(|_| whole);
+        let verdict = world
+            .witness()
+            .verdict()
+            .and_then(|()| rights.map_or(Ok(()), Rights::verdict));
         runtime
             .block_on(world.end())
             .context("the cluster did not end well")?;

@@ -82,6 +82,8 @@ stories! {
         a_sensitive_value_is_for_those_who_may_read_secrets,
         replicas_go_to_an_autoscaler_and_back_without_a_dip,
         what_is_changed_by_hand_is_put_right_with_one_write,
+        what_is_put_in_the_place_of_ours_is_put_right,
+        what_is_no_longer_declared_goes,
         an_attachment_begins_and_ends_with_a_release,
         one_prefix_is_for_one_service_of_a_type,
         a_copy_stands_by_itself,

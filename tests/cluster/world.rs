@@ -15,7 +15,7 @@ use kube::Client;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::{dump, witness::Witness};
+use crate::{dump, rights::Rights, witness::Witness};
 
 /// How long a story waits for something before it gives up. On an idle machine hardly anything takes a tenth of it.
 pub const PATIENCE: Duration = Duration::from_secs(180);
@@ -31,13 +31,20 @@ struct Stage {
     path: std::ffi::OsString,
     shared: tokio::sync::OnceCell<String>,
     witness: Witness,
+    rights: Option<Rights>,
 }
 
 impl World {
     /// Starts the cluster and installs the product.
     pub async fn begin() -> Result<Self> {
-        let cluster =
-            Cluster::from_env_or_start(Options::named("test").nodes(2).snapshots()).await?;
+        let options = Options::named("test").nodes(2).snapshots();
+        let (rights, options) = if std::env::var_os("KUBECONFIG").is_some_and(|f| !f.is_empty()) {
+            (None, options)
+        } else {
+            let (rights, options) = Rights::recorded(options)?;
+            (Some(rights), options)
+        };
+        let cluster = Cluster::from_env_or_start(options).await?;
         if std::env::var_os("INSTALLED").is_none() {
             let images = match std::env::var("IMAGE_PREFIX") {
                 Ok(prefix) => Images::below(&prefix),
@@ -56,6 +63,7 @@ impl World {
         let stage = Stage {
             client: cluster.client(),
             witness: Witness::begin(&cluster.client()),
+            rights,
             kubeconfig: cluster.kubeconfig().to_owned(),
             path,
             shared: tokio::sync::OnceCell::new(),
@@ -75,6 +83,11 @@ impl World {
     /// Who looks on at all stories.
     pub fn witness(&self) -> &Witness {
         &self.0.witness
+    }
+
+    /// What the operator asked for, where the cluster is ours.
+    pub fn rights(&self) -> Option<&Rights> {
+        self.0.rights.as_ref()
     }
 
     /// The administrator's client.

@@ -5,6 +5,7 @@ mod dashboard;
 mod examples;
 mod helm;
 mod kustomize;
+mod permissions;
 mod rights;
 
 use std::{env, fs, path::Path};

@@ -1,7 +1,7 @@
 //! What somebody changes by hand.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Stage, TOY};
 use crate::world::World;
@@ -95,4 +95,98 @@ async fn versions(stage: &Stage) -> Result<String> {
         stage.ns
     );
     stage.world.kubectl(&words).await
+}
+
+const BESIDE: &str = r#"
+apiVersion: roadstead.dev/v1alpha1
+kind: Service
+metadata: {name: cache}
+spec: {classRef: {name: redis}}
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Cronjob
+metadata: {name: nightly}
+spec: {environmentRef: {name: toy-live}, command: [busybox, "true"], frequency: Daily, time: "03:00"}
+"#;
+
+/// Something of another kind put where ours stood, which an apply alone cannot take away, is put right too.
+pub async fn what_is_put_in_the_place_of_ours_is_put_right(world: World) -> Result<()> {
+    let variables = ", variables: [{name: STAGE, value: live}]";
+    let stage = Stage::ready(&world, "replaced", TOY, variables).await?;
+    world.apply_in(&stage.ns, BESIDE).await?;
+    for what in ["msvc/cache", "acj/nightly"] {
+        world.condition(what, &stage.ns, "Ready").await?;
+    }
+    let probed = "/spec/template/spec/containers/0/readinessProbe";
+    let probe = |container, before: &str| {
+        format!(
+            r#"{{"spec":{{"template":{{"spec":{{"containers":[{{"name":"{container}",
+            "readinessProbe":{{"{before}":null,"tcpSocket":{{"port":1}}}}}}]}}}}}}}}"#
+        )
+    };
+    let ours = |kind: &'static str| {
+        move |probe: &Value| probe.get(kind).is_some() && probe.get("tcpSocket").is_none()
+    };
+    let deployment = "deploy/toy-live-web";
+    replaced(&stage, deployment, &probe("web", "httpGet")).await?;
+    until_right(&stage, deployment, probed, ours("httpGet")).await?;
+    replaced(&stage, "sts/cache", &probe("engine", "exec")).await?;
+    until_right(&stage, "sts/cache", probed, ours("exec")).await?;
+    let value = r#"{"spec":{"jobTemplate":{"spec":{"template":{"spec":{"containers":[{"name":"run",
+        "env":[{"name":"STAGE","value":"mine","valueFrom":null}]}]}}}}}}"#;
+    let cronjob = "cronjobs.batch/nightly";
+    replaced(&stage, cronjob, value).await?;
+    let variables = "/spec/jobTemplate/spec/template/spec/containers/0/env";
+    until_right(&stage, cronjob, variables, |all| {
+        let mut all = all.as_array().into_iter().flatten();
+        all.any(|v| v["name"] == "STAGE" && v["value"].is_null() && v["valueFrom"].is_object())
+    })
+    .await?;
+    stage.end().await
+}
+
+/// A strategic merge patch, which can put one field in the place of another; it is seen to have done so.
+async fn replaced(stage: &Stage, what: &str, patch: &str) -> Result<()> {
+    let words = ["kubectl", "patch", what, "-n", &stage.ns, "-p", patch];
+    let said = stage.world.run(&words, None).await?.ok("patch")?;
+    ensure!(!said.contains("no change"), "{said}");
+    Ok(())
+}
+
+/// A container that is no longer declared goes with all that was made for it, and so do Releases beyond historyLimit, with what they
+/// recorded.
+///
+/// proves: DV-172
+pub async fn what_is_no_longer_declared_goes(world: World) -> Result<()> {
+    let before = TOY.replace("name: web", "name: site");
+    let stage = Stage::ready(&world, "fewer", &before, ", historyLimit: 1").await?;
+    let of_site = "get deploy,svc,pdb -o name -l roadstead.dev/container=site";
+    let there = || async {
+        let said = world.kubectl(&format!("{of_site} -n {}", stage.ns)).await?;
+        anyhow::Ok(said.lines().count())
+    };
+    let before = there().await?;
+    ensure!(before >= 2, "{before} objects of the container");
+    world.apply_in(&stage.ns, TOY).await?;
+    world
+        .until("all of the container is gone", || async {
+            Ok((there().await? == 0).then_some(()))
+        })
+        .await?;
+    for number in ["three", "four"] {
+        let variables = json!([{"name": "NUMBER", "value": number}]);
+        stage.patch(json!({"variables": variables})).await?;
+        stage.wait("Ready").await?;
+    }
+    let kept = world.until("the history is short again", || async {
+        let all = stage.releases().await?;
+        Ok((all.len() == 1).then_some(all))
+    });
+    let last = kept.await?.pop().and_then(|r| r.metadata.name);
+    ensure!(
+        last.as_deref() == Some("toy-live-4"),
+        "{last:?} is the last"
+    );
+    ensure!(world.get("secret/toy-live-1", &stage.ns).await?.is_none());
+    stage.end().await
 }

@@ -56,9 +56,8 @@ fn no_role_of_the_chart_has_a_wildcard() {
 fn the_operator_may_watch_every_kind_of_the_registry_and_reads_secrets_in_instances_only() {
     let (everywhere, inside) = (rights_of("roadstead"), rights_of("roadstead-instance"));
     for kind in KINDS {
-        let verbs: &[&str] = match kind.watch {
-            Watch::All => &["get", "list", "watch", "patch"],
-            Watch::Owned | Watch::Hosts | Watch::Offered => &["list", "watch"],
+        let verbs = match kind.watch {
+            Watch::All | Watch::Owned | Watch::Hosts | Watch::Offered => ["list", "watch"],
             Watch::InInstances => {
                 for verb in ["list", "watch"] {
                     assert!(
@@ -83,11 +82,11 @@ fn the_operator_may_watch_every_kind_of_the_registry_and_reads_secrets_in_instan
             );
         }
         if kind.plan.is_some() {
-            for part in ["status", "finalizers"] {
+            for (part, verb) in [("status", "patch"), ("finalizers", "update")] {
                 let resource = format!("{}/{part}", kind.plural);
                 assert!(
-                    has(&everywhere, kind.group, &resource, "update"),
-                    "update {resource}"
+                    has(&everywhere, kind.group, &resource, verb),
+                    "{verb} {resource}"
                 );
             }
         }
@@ -103,7 +102,7 @@ fn the_operator_may_make_in_an_instance_every_kind_that_it_owns_there() {
         .filter(|k| matches!(k.watch, Watch::Owned | Watch::InInstances))
         .filter(|k| !made_by_others.contains(&k.plural));
     assert!(owned.clone().count() > 5);
-    let verbs = ["get", "create", "patch", "update", "delete"];
+    let verbs = ["get", "create", "delete"];
     let missing = owned.find_map(|k| {
         let lacks = |verb: &&&str| {
             !has(&inside, k.group, k.plural, verb) && !has(&everywhere, k.group, k.plural, verb)
