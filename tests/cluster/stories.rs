@@ -132,5 +132,6 @@ stories! {
     /// Stories that are played in this order after the others: they look at the whole cluster, or change it.
     ALONE;
     quiet: where_nothing_changes_nothing_is_written;
+    backup: a_restore_outlives_its_operator;
     leaving: the_product_goes_comes_back_and_lets_go;
 }

@@ -4,12 +4,14 @@ mod cache;
 mod database;
 mod hold;
 mod keeping;
+mod outlives;
 mod proof;
 
 pub use cache::*;
 pub use database::*;
 pub use hold::*;
 pub use keeping::*;
+pub use outlives::*;
 pub use proof::*;
 
 use anyhow::{Context, Result};

@@ -16,6 +16,19 @@ async fn damage(db: &Engine<'_>, password: &str) -> Result<()> {
     db.exec(&write).await?.ok("damage").map(drop)
 }
 
+/// A stage whose Services are backed up together.
+const STAGE: &str = "\
+apiVersion: roadstead.dev/v1alpha1
+kind: Application
+metadata: {name: shop}
+spec: {image: docker.io/acme/shop:1.4, port: 8000, containers: [{name: web, kind: Web}]}
+---
+apiVersion: roadstead.dev/v1alpha1
+kind: Environment
+metadata: {name: shop-live}
+spec: {applicationRef: {name: shop}, state: Stopped, services: [{name: db, prefix: DEFAULT}], backup: {schedule: '* * * * *'}}
+";
+
 /// Every minute a Backup is made and proven in a throw-away Service; a damaged one is told, and the last good one is kept.
 ///
 /// proves: DV-250, DV-273
@@ -30,6 +43,7 @@ pub async fn scheduled_backups_are_proven_and_a_damaged_one_is_told(world: World
     )
     .await?
     .ok("load")?;
+    world.apply_in(&ns, STAGE).await?;
     let policy = r#"{"spec":{"backup":{"schedule":"* * * * *","retention":{"keepLast":1}}}}"#;
     db.patch(policy).await?.ok("schedule")?;
     let first = world
@@ -47,6 +61,15 @@ pub async fn scheduled_backups_are_proven_and_a_damaged_one_is_told(world: World
             let other = db.status("/backups/lastGood").await? != *first;
             Ok((!stands && other).then_some(()))
         })
+        .await?;
+    world
+        .until("one of the whole Environment is made too", || async {
+            let good = world.at("renv/shop-live", &ns, "/status/backups/lastGood");
+            Ok(good.await?.is_string().then_some(()))
+        })
+        .await?;
+    world
+        .kubectl(&format!("delete renv shop-live -n {ns}"))
         .await?;
     db.patch(r#"{"spec":{"backup":null}}"#)
         .await?
