@@ -43,37 +43,7 @@ pub async fn scheduled_backups_are_proven_and_a_damaged_one_is_told(world: World
     )
     .await?
     .ok("load")?;
-    world.apply_in(&ns, STAGE).await?;
-    let policy = r#"{"spec":{"backup":{"schedule":"* * * * *","retention":{"keepLast":1}}}}"#;
-    db.patch(policy).await?.ok("schedule")?;
-    let first = world
-        .until("a Backup is made by itself", || async {
-            let good = db.status("/backups/lastGood").await?;
-            Ok(good.as_str().map(str::to_owned))
-        })
-        .await?;
-    let made = format!("dbk/{first}");
-    ensure!(world.at(&made, &ns, "/status/trigger").await? == "Scheduled");
-    ensure!(!db.status("/backups/nextAt").await?.is_null());
-    world
-        .until("the next one takes its place", || async {
-            let stands = world.get(&made, &ns).await?.is_some();
-            let other = db.status("/backups/lastGood").await? != *first;
-            Ok((!stands && other).then_some(()))
-        })
-        .await?;
-    world
-        .until("one of the whole Environment is made too", || async {
-            let good = world.at("renv/shop-live", &ns, "/status/backups/lastGood");
-            Ok(good.await?.is_string().then_some(()))
-        })
-        .await?;
-    world
-        .kubectl(&format!("delete renv shop-live -n {ns}"))
-        .await?;
-    db.patch(r#"{"spec":{"backup":null}}"#)
-        .await?
-        .ok("no schedule")?;
+    scheduled(&world, &ns, &db).await?;
 
     let verify = "  verify: {}\n";
     world
@@ -97,4 +67,40 @@ pub async fn scheduled_backups_are_proven_and_a_damaged_one_is_told(world: World
         })
         .await?;
     world.remove("proof").await
+}
+
+/// One is made by itself, the next takes its place, and the whole Environment has one too.
+async fn scheduled(world: &World, ns: &str, db: &Engine<'_>) -> Result<()> {
+    world.apply_in(ns, STAGE).await?;
+    let policy = r#"{"spec":{"backup":{"schedule":"* * * * *","retention":{"keepLast":1}}}}"#;
+    db.patch(policy).await?.ok("schedule")?;
+    let first = world
+        .until("a Backup is made by itself", || async {
+            let good = db.status("/backups/lastGood").await?;
+            Ok(good.as_str().map(str::to_owned))
+        })
+        .await?;
+    let made = format!("dbk/{first}");
+    ensure!(world.at(&made, ns, "/status/trigger").await? == "Scheduled");
+    ensure!(!db.status("/backups/nextAt").await?.is_null());
+    world
+        .until("the next one takes its place", || async {
+            let stands = world.get(&made, ns).await?.is_some();
+            let other = db.status("/backups/lastGood").await? != *first;
+            Ok((!stands && other).then_some(()))
+        })
+        .await?;
+    world
+        .until("one of the whole Environment is made too", || async {
+            let good = world.at("renv/shop-live", ns, "/status/backups/lastGood");
+            Ok(good.await?.is_string().then_some(()))
+        })
+        .await?;
+    world
+        .kubectl(&format!("delete renv shop-live -n {ns}"))
+        .await?;
+    db.patch(r#"{"spec":{"backup":null}}"#)
+        .await?
+        .ok("no schedule")
+        .map(drop)
 }
