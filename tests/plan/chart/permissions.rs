@@ -16,7 +16,7 @@ its requests: each verb in the third column was asked for in them, or the run fa
 |---|---|---|---|---|
 ";
 /// What no story can be made to ask for, and why the operator may do it all the same.
-const UNSEEN: [(&str, &str, &str); 3] = [
+const UNSEEN: [(&str, &str, &str); 2] = [
     (
         "bind",
         "clusterroles",
@@ -27,7 +27,6 @@ const UNSEEN: [(&str, &str, &str); 3] = [
         "/finalizers",
         "asked for by the API server itself, where OwnerReferencesPermissionEnforcement is on",
     ),
-    ("get", "leases", "only after a conflict: who holds it now?"),
 ];
 
 /// A rule of a role, and the comment above it.
