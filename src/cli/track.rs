@@ -1,6 +1,6 @@
 //! A Release on its way: its steps as they happen, and how it ended.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
@@ -12,11 +12,14 @@ use super::{
 };
 use crate::{
     api::{
-        Release,
+        Environment, Release,
         release::{ReleaseStatus, Step},
     },
     kinds::Of,
 };
+
+/// How long an Environment is waited for that does not tell of a Release that is over.
+const COURTESY: Duration = Duration::from_secs(10);
 
 /// How a Release ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +116,7 @@ fn at(name: &str, status: &ReleaseStatus) -> String {
     }
 }
 
-/// Waits until a Release has ended, and tells its steps.
+/// Waits until a Release has ended and its Environment tells so too, and tells its steps.
 pub async fn follow(
     cluster: &Cluster,
     scope: &Scope,
@@ -130,7 +133,7 @@ pub async fn follow(
     };
     let mut story = Story::default();
     let api = cluster.api::<Release>();
-    waiting
+    let ended = waiting
         .until(api, release, |seen: Option<&Release>| {
             let Some(seen) = seen else {
                 return Some(Err(Failure::new(
@@ -149,7 +152,29 @@ pub async fn follow(
             progress.now(&at(release, &status));
             None
         })
-        .await
+        .await?;
+    let environment = &ended.spec.environment_ref.name;
+    let told = |seen: Option<&Environment>| is_told(seen, &ended).then_some(Ok(()));
+    let told = waiting.until(cluster.api(), environment, told);
+    // One that cannot tell, because it is being deleted or changed, holds nobody up.
+    if let Ok(told) = tokio::time::timeout(COURTESY, told).await {
+        told?;
+    }
+    Ok(ended)
+}
+
+/// Whether the Environment knows that a Release is over, so that whoever asks it next is told of the same. One that is gone, or that never
+/// began this Release, says nothing more.
+fn is_told(environment: Option<&Environment>, ended: &Release) -> bool {
+    let Some((environment, number)) = environment.zip(number(ended)) else {
+        return true;
+    };
+    if ended.status.as_ref().and_then(end) == Some(End::Superseded) {
+        return true;
+    }
+    let status = environment.status.as_ref();
+    let last = status.and_then(|s| s.last_finished_release);
+    last.is_some_and(|last| last >= number)
 }
 
 /// How a Release ended, in words: a sentence where it serves, otherwise what to do.
@@ -243,6 +268,11 @@ pub fn numbered(releases: &[Release], wanted: i64) -> Option<&Release> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{
+        environment::{EnvironmentSpec, EnvironmentStatus},
+        name::Ref,
+        release::ReleaseSpec,
+    };
 
     fn step(name: &str, state: &str) -> Step {
         Step {
@@ -293,6 +323,37 @@ mod tests {
         );
         assert_eq!(end(&status), Some(End::Failed));
         assert_eq!(why(&status), " at migrate with exit code 3");
+    }
+
+    #[test]
+    fn a_release_is_over_once_its_environment_tells_so() {
+        let spec = ReleaseSpec {
+            environment_ref: Ref { name: "e".into() },
+            build_mode: None,
+            copy_from: None,
+            adopt: None,
+            provision_services: None,
+        };
+        let mut ended = Release::new("r", spec.clone());
+        let mut environment = Environment::new("e", EnvironmentSpec::default());
+        assert!(is_told(Some(&environment), &ended), "it never began");
+        ended.status = Some(ReleaseStatus {
+            number: Some(3),
+            ..ReleaseStatus::default()
+        });
+        for (last, told) in [
+            (None, false),
+            (Some(2), false),
+            (Some(3), true),
+            (Some(4), true),
+        ] {
+            environment.status = Some(EnvironmentStatus {
+                last_finished_release: last,
+                ..EnvironmentStatus::default()
+            });
+            assert_eq!(is_told(Some(&environment), &ended), told, "{last:?}");
+        }
+        assert!(is_told(None, &ended), "it is gone");
     }
 
     #[test]

@@ -183,7 +183,14 @@ impl World {
             "wait {what} -n {ns} --for=condition={condition} --timeout={}s",
             PATIENCE.as_secs()
         );
-        let said = self.try_kubectl(&words).await?;
+        let mut said = self.try_kubectl(&words).await?;
+        // What the operator is about to make may not be there yet, and kubectl does not wait for that.
+        if said.err.contains("(NotFound)") {
+            let patience = PATIENCE.as_secs();
+            let create = format!("wait {what} -n {ns} --for=create --timeout={patience}s");
+            self.kubectl(&create).await?;
+            said = self.try_kubectl(&words).await?;
+        }
         if said.code != 0 {
             bail!(
                 "{what} is not {condition}: {}\n{}",
