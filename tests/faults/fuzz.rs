@@ -151,15 +151,18 @@ impl Ground<'_> {
 
     /// They are deleted, as one who may would do it, and go.
     async fn clear(&self, names: &[String]) -> Result<()> {
-        let loose = |mut object: DynamicObject| async move {
+        let loose = |object: DynamicObject| async move {
             let name = object.name_any();
-            if self.entry.of == Of::Service {
-                object.data = json!({"spec": {"state": "Stopped", "deletionPolicy": "StopFirst", "dataPolicy": "Delete"}});
-                let patch = Patch::Merge(&object.data);
-                self.api
-                    .patch(&name, &PatchParams::default(), &patch)
-                    .await?;
-            }
+            let loose = match self.entry.of {
+                Of::Service => {
+                    json!({"state": "Stopped", "deletionPolicy": "StopFirst", "dataPolicy": "Delete"})
+                }
+                Of::Backup => json!({"legalHold": false}),
+                _ => return Ok(()),
+            };
+            let patch = Patch::Merge(json!({ "spec": loose }));
+            let how = PatchParams::default();
+            self.api.patch(&name, &how, &patch).await?;
             anyhow::Ok(())
         };
         let all = self.api.list(&ListParams::default()).await?.items;
