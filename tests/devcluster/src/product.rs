@@ -7,7 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use kube::api::DynamicObject;
+use kube::{
+    Client, ResourceExt,
+    api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams},
+};
+use serde_json::json;
 
 use crate::{
     Cluster,
@@ -162,8 +166,36 @@ pub async fn without_operator(cluster: &Cluster) -> Result<PathBuf> {
     for object in objects.iter().filter(|object| !runs(object)) {
         manifest::apply_object(&cluster.client(), object, None).await?;
     }
+    policies_act(cluster.client()).await?;
     let all = "system:serviceaccounts";
     cluster.kubeconfig_as(ACCOUNT, &[all, &format!("{all}:{NAMESPACE}")])
+}
+
+/// Waits until the API server writes down who made an object. It follows a policy only some seconds after it took it, the more so where
+/// the kinds are as new as the policy.
+async fn policies_act(client: Client) -> Result<()> {
+    let kind = GroupVersionKind::gvk("roadstead.dev", "v1alpha1", "Instance");
+    let resource = ApiResource::from_gvk(&kind);
+    let instances: Api<DynamicObject> = Api::all_with(client, &resource);
+    let probe = DynamicObject::new("probe", &resource).data(json!({"spec": {"name": "probe"}}));
+    let dry_run = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let answer = instances.create(&dry_run, &probe).await;
+        let written = answer
+            .as_ref()
+            .is_ok_and(|probe| probe.annotations().contains_key("roadstead.dev/created-by"));
+        if written {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("the API server does not follow the product's policies: {answer:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// The plugin, built for this machine.
