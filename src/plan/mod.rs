@@ -84,6 +84,33 @@ pub struct Edit {
     pub patch: Value,
 }
 
+impl Edit {
+    /// A change of an object as it was seen.
+    pub fn of(kept: &Kept, patch: Value) -> Self {
+        Self {
+            id: kept.id.clone(),
+            uid: kept.uid.to_string(),
+            rv: kept.rv,
+            patch,
+        }
+    }
+}
+
+impl Step {
+    /// Lays a merge patch over an object as it was seen.
+    pub fn edit(kept: &Kept, patch: Value) -> Self {
+        Self::Edit(Edit::of(kept, patch), Vec::new())
+    }
+
+    /// Deletes an object that was seen.
+    pub fn delete(kept: &Kept) -> Self {
+        Self::Delete(Gone {
+            id: kept.id.clone(),
+            uid: kept.uid.to_string(),
+        })
+    }
+}
+
 /// An object that should go.
 #[derive(Clone, Debug)]
 pub struct Gone {

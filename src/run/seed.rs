@@ -17,7 +17,7 @@ use crate::api;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const RETRY: Duration = Duration::from_secs(5);
-/// After how long the API server is asked again whether it takes our objects.
+/// After how long the API server is asked again whether it takes our objects; twice as long each time.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Something to be made once.
@@ -64,6 +64,7 @@ impl Seed {
 
     /// Waits until the API server takes such an object; nothing is made.
     pub async fn is_taken(&self, client: &Client) {
+        let mut wait = AGAIN;
         loop {
             match self.create(client, true).await {
                 Err(cause) if !answers(&cause) => {
@@ -72,7 +73,8 @@ impl Seed {
                         of = self.plural,
                         "the API server does not take our kinds yet"
                     );
-                    tokio::time::sleep(AGAIN).await;
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(RETRY);
                 }
                 _ => return,
             }

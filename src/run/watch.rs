@@ -31,10 +31,8 @@ const SILENCE: Duration = Duration::from_secs(360);
 const FIRST: Duration = Duration::from_millis(200);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(30);
-
 /// How often a cluster is asked for a kind that it lacks, such as snapshots of volumes: it may learn it later.
 const LACKING: Duration = Duration::from_secs(120);
-
 /// From this wait on, people are told.
 const LASTING: Duration = Duration::from_secs(3);
 

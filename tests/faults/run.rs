@@ -1,6 +1,7 @@
 //! One run: the story, a proxy with something that goes wrong, and what must be true in the end.
 
 use std::{
+    path::PathBuf,
     sync::{Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
@@ -117,6 +118,14 @@ impl Theatre {
 }
 
 impl House {
+    /// The name of the next run, and where its logs are.
+    fn next(&mut self) -> Result<(String, PathBuf)> {
+        self.runs += 1;
+        let name = format!("run{:03}x", self.runs);
+        let folder = self.stage.folder(&name)?;
+        Ok((name, folder))
+    }
+
     /// How the story ends when nothing goes wrong.
     async fn undisturbed(&mut self) -> Result<Outcome> {
         if let Some(known) = &self.undisturbed {
@@ -129,9 +138,7 @@ impl House {
 
     /// The operator starts while a Namespace ends in which it has no right any more: it lets go of what it holds there, and begins anew.
     async fn namespace_lost(&mut self) -> Result<()> {
-        self.runs += 1;
-        let name = format!("run{:03}x", self.runs);
-        let folder = self.stage.folder(&name)?;
+        let (name, folder) = self.next()?;
         let story = Story {
             client: &self.stage.client,
             name: &name,
@@ -154,9 +161,7 @@ impl House {
 
     /// Wild specs are declared, and the operator sees to each without falling.
     async fn wild(&mut self, count: usize) -> Result<()> {
-        self.runs += 1;
-        let name = format!("run{:03}x", self.runs);
-        let folder = self.stage.folder(&name)?;
+        let (name, folder) = self.next()?;
         let story = Story {
             client: &self.stage.client,
             name: &name,
@@ -189,9 +194,7 @@ impl House {
         wanted: Option<&Outcome>,
         ends: bool,
     ) -> Result<Outcome> {
-        self.runs += 1;
-        let name = format!("run{:03}x", self.runs);
-        let folder = self.stage.folder(&name)?;
+        let (name, folder) = self.next()?;
         let begun = Instant::now();
         let proxy = Proxy::begin(&self.stage.account, trouble, crash).await?;
         let operator = Operator::begin(proxy, &folder)?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Scene;
 use crate::{
     api::{self, Cronjob, Environment, Release, application::Archive},
-    plan::{Edit, Found, Gone, Kept, Step},
+    plan::{Found, Kept, Step},
 };
 
 /// Annotation on an Application: since when it is archived. By the part after `roadstead.dev/`.
@@ -71,7 +71,7 @@ pub fn steps(scene: &Scene<'_>) -> Vec<Step> {
         Retirement::Undone => vec![note(scene.me, Value::Null)],
         Retirement::Begins(since, _) => vec![note(scene.me, json!(since.to_string()))],
         Retirement::Over if stays(scene).is_some() => Vec::new(),
-        Retirement::Over if scene.environments.is_empty() => vec![gone(scene.me)],
+        Retirement::Over if scene.environments.is_empty() => vec![Step::delete(scene.me)],
         Retirement::Over => {
             let environments = scene.environments.iter();
             environments
@@ -89,7 +89,7 @@ fn with_its_own(scene: &Scene<'_>, environment: &Found<Environment>) -> Vec<Step
     let by_hand = releases.filter(|release| release.kept.owner.is_none());
     let own = cronjobs.map(|c| c.kept).chain(by_hand.map(|r| r.kept));
     let all = own.chain([environment.kept.clone()]);
-    all.map(|kept| gone(&kept)).collect()
+    all.map(|kept| Step::delete(&kept)).collect()
 }
 
 /// Why it is not deleted though its time is over: what is in the way, and what to do.
@@ -115,18 +115,5 @@ pub fn stays(scene: &Scene<'_>) -> Option<(String, String)> {
 
 fn note(me: &Kept, since: Value) -> Step {
     let key = format!("{}/{SINCE}", api::GROUP);
-    let edit = Edit {
-        id: me.id.clone(),
-        uid: me.uid.to_string(),
-        rv: me.rv,
-        patch: json!({"metadata": {"annotations": {key: since}}}),
-    };
-    Step::Edit(edit, Vec::new())
-}
-
-fn gone(kept: &Kept) -> Step {
-    Step::Delete(Gone {
-        id: kept.id.clone(),
-        uid: kept.uid.to_string(),
-    })
+    Step::edit(me, json!({"metadata": {"annotations": {key: since}}}))
 }

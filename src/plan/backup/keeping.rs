@@ -12,7 +12,7 @@ use crate::{
     },
     kinds::Of,
     plan::{
-        Found, Gone, Kept, Seen, Step,
+        Found, Kept, Seen, Step,
         build::meta::Child,
         cronjob::schedule::{Schedule, Unreadable},
         verdict::Verdict,
@@ -189,13 +189,7 @@ impl Scene<'_> {
             is_over(backup) && !kept.iter().any(|(name, _)| *name == *backup.name())
         };
         let gone = self.all.iter().filter(goes);
-        gone.map(|backup| {
-            Step::Delete(Gone {
-                id: backup.kept.id.clone(),
-                uid: backup.kept.uid.to_string(),
-            })
-        })
-        .collect()
+        gone.map(|backup| Step::delete(&backup.kept)).collect()
     }
 
     fn status(&self, next: Option<Timestamp>) -> ScheduledBackups {

@@ -36,7 +36,7 @@ use subject::Obstacle;
 pub use course::{bytes, said};
 
 use super::{
-    Gone, Kept, Kind, Plan, Seen, Step, Watched, build::meta::marked, facts::VolumeSnapshot,
+    Kept, Kind, Plan, Seen, Step, Watched, build::meta::marked, facts::VolumeSnapshot,
     verdict::Verdict,
 };
 use crate::{api::Backup, kinds::Of};
@@ -114,7 +114,7 @@ impl Kind for Backup {
             }
             State::Due => {
                 let memory = Memory::of(seen, me).map(|memory| memory.keep());
-                let steps = memory.into_iter().chain([gone(me)]).collect();
+                let steps = memory.into_iter().chain([Step::delete(me)]).collect();
                 (steps, report::not_begun(me, going()))
             }
             State::Hindered(obstacle) => (Vec::new(), report::not_begun(me, obstacle.verdict())),
@@ -173,20 +173,13 @@ fn going() -> Verdict {
     Verdict::moving("Terminating", "Its snapshots are deleted, then it is gone.")
 }
 
-fn gone(kept: &Kept) -> Step {
-    Step::Delete(Gone {
-        id: kept.id.clone(),
-        uid: kept.uid.to_string(),
-    })
-}
-
 /// Deletes those of its snapshots.
 fn snapshots_gone(seen: &Seen<'_>, which: impl Fn(&str) -> bool) -> Vec<Step> {
     let snapshots = seen.owned::<VolumeSnapshot>();
     snapshots
         .iter()
         .filter(|snapshot| which(snapshot.name()))
-        .map(|snapshot| gone(&snapshot.kept))
+        .map(|snapshot| Step::delete(&snapshot.kept))
         .collect()
 }
 

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     api::{Backup, Service, ServiceClass},
     kinds::Of,
-    plan::{Edit, Found, Kept, Seen, Step, build::meta::Child, facts::Job},
+    plan::{Found, Kept, Seen, Step, build::meta::Child, facts::Job},
 };
 
 /// How long restoring and asking may take together.
@@ -120,13 +120,8 @@ fn known(memory: &Memory, now: Timestamp, seconds: i64, error: Option<String>) -
     };
     let kept = &memory.secret.kept;
     let text = serde_json::to_string(&answer).unwrap_or_default();
-    let edit = Edit {
-        id: kept.id.clone(),
-        uid: kept.uid.to_string(),
-        rv: kept.rv,
-        patch: json!({"metadata": {"annotations": {"roadstead.dev/proof": text}}}),
-    };
-    Proof::Known(answer, Some(Step::Edit(edit, Vec::new())))
+    let patch = json!({"metadata": {"annotations": {"roadstead.dev/proof": text}}});
+    Proof::Known(answer, Some(Step::edit(kept, patch)))
 }
 
 /// One part on trial.

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     kinds::Of,
     plan::{
-        Edit, Fill, Found, Kept, Part as Text, Seen, Step,
+        Fill, Found, Kept, Part as Text, Seen, Step,
         build::meta::Child,
         facts::{self, Secret},
     },
@@ -184,13 +184,7 @@ impl Memory {
             "roadstead.dev/held": (!held.is_empty()).then(|| held.join(",")),
             "roadstead.dev/finished-at": finished.map(|at| at.to_string()),
         });
-        let edit = Edit {
-            id: kept.id.clone(),
-            uid: kept.uid.to_string(),
-            rv: kept.rv,
-            patch: json!({"metadata": {"annotations": annotations}}),
-        };
-        Step::Edit(edit, Vec::new())
+        Step::edit(kept, json!({"metadata": {"annotations": annotations}}))
     }
 }
 

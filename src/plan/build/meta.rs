@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     api,
     kinds::Of,
-    plan::{Edit, Id, Kept, Step, Want},
+    plan::{Id, Kept, Step, Want},
 };
 
 /// A child being put together.
@@ -140,13 +140,7 @@ pub fn marked(me: &Kept, marks: impl IntoIterator<Item = (String, String)>) -> O
     if missing.is_empty() {
         return None;
     }
-    let edit = Edit {
-        id: me.id.clone(),
-        uid: me.uid.to_string(),
-        rv: me.rv,
-        patch: json!({"metadata": {"labels": missing}}),
-    };
-    Some(Step::Edit(edit, Vec::new()))
+    Some(Step::edit(me, json!({"metadata": {"labels": missing}})))
 }
 
 /// The value without nulls, empty lists and empty objects, of which the API server records no owner. `emptyDir: {}` and its like stay.

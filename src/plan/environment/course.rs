@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::{self, release::Step as Done},
     plan::{
-        Edit, Found, Step,
+        Found, Step,
         build::snapshot::{Phase, Record, Snapshot, number},
         facts,
     },
@@ -239,13 +239,10 @@ impl Course {
         if self.phase.is_over() {
             note("ended-at", &scene.stamp());
         }
-        let edit = Edit {
-            id: kept.id.clone(),
-            uid: kept.uid.to_string(),
-            rv: kept.rv,
-            patch: json!({"metadata": {"annotations": notes}}),
-        };
-        Some(Step::Edit(edit, Vec::new()))
+        Some(Step::edit(
+            kept,
+            json!({"metadata": {"annotations": notes}}),
+        ))
     }
 
     /// The image by its digest, as the first pod reports it; as given where the runtime knows none.

@@ -10,10 +10,11 @@ use serde_json::json;
 
 use crate::{
     api::Restore,
-    kinds::Of,
     plan::{
-        Edit, Fill, Found, Kept, Part as Text, Seen, Step, backup::source::Source,
-        build::meta::Child, facts::Secret,
+        Found, Kept, Seen, Step,
+        backup::source::Source,
+        build::memory::{remember, remembered},
+        facts::Secret,
     },
 };
 
@@ -73,10 +74,7 @@ impl Memory {
     /// What the Restore remembers; nothing where it has not begun, or the Secret was made for another one.
     pub fn of(seen: &Seen<'_>, restore: &Kept) -> Option<Self> {
         let secret = seen.get::<Secret>(&name(&restore.id.name))?;
-        if secret.kept.owner.as_deref() != Some(&*restore.uid) {
-            return None;
-        }
-        let parts = serde_json::from_str(secret.text(RECORD)?).ok()?;
+        let parts = remembered(restore, &secret, RECORD)?;
         let note = |key: &str| secret.kept.annotation(key);
         let read = note("ended").and_then(|text| serde_json::from_str(text).ok());
         let safe = note("safe").unwrap_or_default().split(',');
@@ -120,28 +118,13 @@ impl Memory {
             "roadstead.dev/ended": serde_json::to_string(&progress.outcomes).unwrap_or_default(),
             "roadstead.dev/finished-at": progress.finished,
         });
-        let edit = Edit {
-            id: kept.id.clone(),
-            uid: kept.uid.to_string(),
-            rv: kept.rv,
-            patch: json!({"metadata": {"annotations": annotations}}),
-        };
-        Step::Edit(edit, Vec::new())
+        Step::edit(kept, json!({"metadata": {"annotations": annotations}}))
     }
 }
 
 /// Makes the Secret.
 pub fn begin(me: &Kept, parts: &[Part]) -> Step {
-    let text = serde_json::to_string(parts).unwrap_or_default();
-    let fill = Fill {
-        key: RECORD.to_owned(),
-        parts: vec![Text::Text(text)],
-    };
-    let want = Child::of(me, Of::Secret, name(&me.id.name))
-        .field("type", json!("Opaque"))
-        .field("immutable", json!(true))
-        .want();
-    Step::Create(want, vec![fill])
+    remember(me, &name(&me.id.name), RECORD, &parts)
 }
 
 /// The Restores that concern a Service, the oldest first, with what they remember.

@@ -110,13 +110,7 @@ fn from_copy(me: &Kept, seen: &Seen<'_>, setup: &Setup, token: Option<&str>) -> 
 fn adopt(secret: &Found<facts::Secret>, me: &Kept, token: Option<&str>) -> Step {
     let kept = &secret.kept;
     let annotations = json!({"roadstead.dev/adopted": &*me.uid, "roadstead.dev/rotated": token});
-    let edit = Edit {
-        id: kept.id.clone(),
-        uid: kept.uid.to_string(),
-        rv: kept.rv,
-        patch: json!({"metadata": {"annotations": annotations}}),
-    };
-    Step::Edit(edit, Vec::new())
+    Step::edit(kept, json!({"metadata": {"annotations": annotations}}))
 }
 
 fn taken(secret: &str) -> Verdict {
@@ -176,13 +170,7 @@ impl Account {
     /// A change of the Secret that stays with the data.
     pub fn edit(&self, patch: Value, fills: Vec<Fill>) -> Step {
         let kept = &self.secret.kept;
-        let edit = Edit {
-            id: kept.id.clone(),
-            uid: kept.uid.to_string(),
-            rv: kept.rv,
-            patch,
-        };
-        Step::Edit(edit, fills)
+        Step::Edit(Edit::of(kept, patch), fills)
     }
 
     /// The fill of a password that is about to hold.

@@ -9,7 +9,7 @@ use super::names::DataName;
 use crate::{
     api::{Service, ServiceClass, service::Retained},
     plan::{
-        Edit, Found, Gone, Kept, Seen, Step,
+        Found, Kept, Seen, Step,
         facts::{PersistentVolumeClaim, Secret, StatefulSet},
     },
 };
@@ -143,20 +143,14 @@ pub fn aside(
 fn gone(data: &Data, seen: &Seen<'_>) -> Step {
     let claim = seen.get::<PersistentVolumeClaim>(&data.name.claim());
     let kept = claim.map_or_else(|| data.secret.kept.clone(), |claim| claim.kept);
-    Step::Delete(Gone {
-        id: kept.id.clone(),
-        uid: kept.uid.to_string(),
-    })
+    Step::delete(&kept)
 }
 
 /// An annotation, by its whole key, on the Secret of data.
 pub fn marked(secret: &Found<Secret>, key: &str, value: &str) -> Step {
     let kept = &secret.kept;
-    let edit = Edit {
-        id: kept.id.clone(),
-        uid: kept.uid.to_string(),
-        rv: kept.rv,
-        patch: serde_json::json!({"metadata": {"annotations": {key: value}}}),
-    };
-    Step::Edit(edit, Vec::new())
+    Step::edit(
+        kept,
+        serde_json::json!({"metadata": {"annotations": {key: value}}}),
+    )
 }

@@ -9,7 +9,7 @@ use crate::{
         service::{DataPolicy, DeletionPolicy},
     },
     plan::{
-        Edit, Found, Gone, Id, Kept, Seen, Step, Watched,
+        Found, Id, Kept, Seen, Step, Watched,
         facts::{PersistentVolumeClaim, Secret, StatefulSet},
     },
 };
@@ -55,25 +55,11 @@ fn stop(set: &Found<StatefulSet>) -> Option<Step> {
     if set.spec.replicas == Some(0) {
         return None;
     }
-    let edit = Edit {
-        id: set.kept.id.clone(),
-        uid: set.kept.uid.to_string(),
-        rv: set.kept.rv,
-        patch: json!({"spec": {"replicas": 0}}),
-    };
-    Some(Step::Edit(edit, Vec::new()))
+    Some(Step::edit(&set.kept, json!({"spec": {"replicas": 0}})))
 }
 
 fn gone<K: Watched>(found: &[Found<K>]) -> Vec<Step> {
-    found
-        .iter()
-        .map(|one| {
-            Step::Delete(Gone {
-                id: one.kept.id.clone(),
-                uid: one.kept.uid.to_string(),
-            })
-        })
-        .collect()
+    found.iter().map(|one| Step::delete(&one.kept)).collect()
 }
 
 /// Everything that stands stays as it is.
