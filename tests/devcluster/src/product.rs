@@ -177,7 +177,8 @@ async fn policies_act(client: Client) -> Result<()> {
     let kind = GroupVersionKind::gvk("roadstead.dev", "v1alpha1", "Instance");
     let resource = ApiResource::from_gvk(&kind);
     let instances: Api<DynamicObject> = Api::all_with(client, &resource);
-    let probe = DynamicObject::new("probe", &resource).data(json!({"spec": {"name": "probe"}}));
+    let probe = DynamicObject::new("probe", &resource)
+        .data(json!({"spec": {"name": "probe", "description": "Nothing"}}));
     let dry_run = PostParams {
         dry_run: true,
         ..PostParams::default()
