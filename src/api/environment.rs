@@ -223,7 +223,7 @@ pub enum CopyData {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentStatus {
-    /// One word for the table: `never-deployed`, `deploying`, `running`, `stopped`, `degraded` or `failed`.
+    /// One word for the table: `never-deployed`, `deploying`, `running`, `stopped`, `restoring`, `degraded` or `failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub state: Option<String>,

@@ -13,11 +13,12 @@ use crate::{
 };
 
 /// The words of `status.state`.
-const STATES: [&str; 6] = [
+const STATES: [&str; 7] = [
     "never-deployed",
     "deploying",
     "running",
     "stopped",
+    "restoring",
     "degraded",
     "failed",
 ];

@@ -7,7 +7,7 @@
 //! | `Orphaned` | its Environment is not there | somebody makes it |
 //! | `Undeployed` | its Environment has no Release yet whose image it could run | the first one succeeds |
 //! | `Unreadable` | nobody can say when it is to run; what runs goes on, nothing new starts | its schedule is put right |
-//! | `Halted` | nothing starts, because somebody said so of it, its Environment, Application or Instance | they say otherwise |
+//! | `Halted` | nothing starts, because somebody said so of it, its Environment, Application or Instance, or a Restore runs | they say otherwise, or it has ended |
 //! | `Scheduled` | it runs on its schedule | one of the above |
 //!
 //! Kubernetes' own CronJob starts the runs. It remembers the request token that was acted on last, and since when its schedule
@@ -26,6 +26,7 @@ use super::{
     build::snapshot::{Record, Snapshot, serving},
     facts,
     home::Home,
+    restore::record as restore,
     verdict::Verdict,
 };
 use crate::{
@@ -100,6 +101,7 @@ enum Halt {
     Environment,
     Application(String, Standstill),
     Instance,
+    Restore { restore: String, service: String },
 }
 
 fn observe(scene: &Scene<'_>) -> State {
@@ -151,8 +153,12 @@ fn halt(scene: &Scene<'_>, home: &Home, environment: &Environment) -> Option<Hal
     if let Some(why) = found.and_then(|found| standstill(&found)) {
         return Some(Halt::Application(application.clone(), why));
     }
-    let stopped = environment.spec.state == Some(EnvironmentState::Stopped);
-    stopped.then_some(Halt::Environment)
+    if environment.spec.state == Some(EnvironmentState::Stopped) {
+        return Some(Halt::Environment);
+    }
+    let services = environment.spec.services.iter().map(|a| a.name.as_str());
+    let (restore, service) = restore::under_way(scene.seen, services)?;
+    Some(Halt::Restore { restore, service })
 }
 
 fn plan(scene: &Scene<'_>, state: &State) -> Plan {
@@ -296,6 +302,12 @@ fn halted(scene: &Scene<'_>, halt: &Halt) -> Verdict {
             format!("{}/{name}", why.reason),
             format!("It is not run: Application {name} {}", why.what),
             why.fix.clone(),
+        ),
+        Halt::Restore { restore, service } => (
+            "Restoring",
+            format!("RestoreUnderWay/{restore}"),
+            format!("It is not run while Restore {restore} puts data into Service {service}."),
+            format!("It goes on by itself then: kubectl describe drs {restore}"),
         ),
         Halt::Instance => (
             "InstanceSuspended",

@@ -22,7 +22,7 @@ impl Life {
         let serves = self.serving.is_some();
         if let Some(problem) = self.today.problems.first() {
             let word = match (&self.halt, serves) {
-                (Some(_), _) => "stopped",
+                (Some(halt), _) => halt.word(),
                 (None, true) => "degraded",
                 (None, false) => "failed",
             };
@@ -30,7 +30,7 @@ impl Life {
             return (word, blocked(verdict, &self.today.problems));
         }
         if let Some(halt) = &self.halt {
-            return ("stopped", halted(scene, halt));
+            return (halt.word(), halted(scene, halt));
         }
         if let Some(found) = self.under_way() {
             return ("deploying", found);
@@ -264,6 +264,16 @@ fn moving(number: i64) -> Verdict {
     Verdict::moving("Releasing", format!("Release {number} is under way."))
 }
 
+impl Halt {
+    /// One word for the table.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Restore { .. } => "restoring",
+            Self::Stopped | Self::Instance | Self::Application(_) => "stopped",
+        }
+    }
+}
+
 fn halted(scene: &Scene<'_>, halt: &Halt) -> Verdict {
     let (reason, message, fix) = match halt {
         Halt::Stopped => (
@@ -281,6 +291,14 @@ fn halted(scene: &Scene<'_>, halt: &Halt) -> Verdict {
             format!("Nothing of it runs: its Application {}", why.what),
             Some(why.fix.as_str()),
         ),
+        Halt::Restore { restore, service } => {
+            let message = format!(
+                "Its pods wait until Restore {restore} has put data into Service {service}."
+            );
+            let fix = format!("It goes on by itself then: kubectl describe drs {restore}");
+            return Verdict::moving("Restoring", message)
+                .blocked(format!("RestoreUnderWay/{restore}"), fix);
+        }
     };
     let runs = scene.pods.iter().any(|pod| {
         pod.kept.label("container").is_some()

@@ -11,6 +11,7 @@
 //! | degraded | something serves, but not what is declared, or not all of it | it recovers, or a person changes something |
 //! | failed | the only Releases that there were failed | the configuration changes |
 //! | stopped | nothing runs; all else stands | it is started, or the Instance or Application no longer suspended |
+//! | restoring | nothing runs, for data comes from a Backup into a Service that it uses | the Service serves it |
 
 mod command;
 mod copy;
@@ -43,6 +44,7 @@ use super::{
     build::snapshot::{Phase, Record, Snapshot},
     facts,
     home::Home,
+    restore::record as restore,
 };
 use crate::{
     api::{
@@ -147,6 +149,8 @@ enum Halt {
     Instance,
     /// Its Application is suspended or archived.
     Application(Standstill),
+    /// A Restore puts data into a Service that it uses.
+    Restore { restore: String, service: String },
 }
 
 /// How an Environment that has a home lives.
@@ -193,8 +197,10 @@ fn observe(scene: &Scene<'_>) -> State {
     let place = place(scene, &today);
     today.problems.extend(place);
     today.problems.extend(scene.copy.trouble.clone());
-    let halt = halt(scene, &today);
     let history = History::of(scene);
+    let serving = history.serving();
+    let serving = serving.and_then(|s| Some((s.clone(), s.record()?)));
+    let halt = halt(scene, &today).or_else(|| restoring(scene, serving.as_ref().map(|(_, r)| r)));
     for name in &history.taken {
         let fix = format!(
             "A Secret {name} that is not its snapshot stands already: rename the Release or the Secret."
@@ -213,8 +219,6 @@ fn observe(scene: &Scene<'_>) -> State {
     let next = automatic.as_ref().or_else(|| history.next());
     let next = next.filter(|_| free);
     let start = next.map(|next| start::start(scene, &today, &history, next));
-    let serving = history.serving();
-    let serving = serving.and_then(|s| Some((s.clone(), s.record()?)));
     State::Living(Box::new(Life {
         automatic,
         today,
@@ -248,6 +252,17 @@ fn halt(scene: &Scene<'_>, today: &Today) -> Option<Halt> {
     }
     let state = scene.environment.spec.state.unwrap_or_default();
     (state == EnvironmentState::Stopped).then_some(Halt::Stopped)
+}
+
+/// Whether data comes into a Service that it uses: then nobody is to write to it, nor to see it half done.
+fn restoring(scene: &Scene<'_>, serving: Option<&Record>) -> Option<Halt> {
+    let named = scene.environment.spec.services.iter().map(|a| &a.name);
+    let used = serving
+        .into_iter()
+        .flat_map(|record| record.templates.keys());
+    let services = named.chain(used).map(String::as_str);
+    let (restore, service) = restore::under_way(scene.seen, services)?;
+    Some(Halt::Restore { restore, service })
 }
 
 /// What of its place in the Application and in the Instance is not its own.

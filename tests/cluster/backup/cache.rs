@@ -29,12 +29,14 @@ async fn on_plain_storage(world: &World, name: &str) -> Result<()> {
     world.apply(&copy.to_string()).await.map(drop)
 }
 
-/// Two stages of an Application, each with a Service of its own.
+/// Two stages of an Application, each with a Service of its own; one of them runs.
 const STAGES: &str = "\
 apiVersion: roadstead.dev/v1alpha1
 kind: Application
 metadata: {name: shop}
-spec: {image: docker.io/acme/shop:1.4, port: 8000, containers: [{name: web, kind: Web}]}
+spec:
+  image: docker.io/library/busybox:1.36
+  containers: [{name: worker, kind: Worker, command: [sh, -c, 'trap exit TERM; sleep 86400 & wait']}]
 ---
 apiVersion: roadstead.dev/v1alpha1
 kind: Environment
@@ -44,11 +46,11 @@ spec: {applicationRef: {name: shop}, state: Stopped, services: [{name: source, p
 apiVersion: roadstead.dev/v1alpha1
 kind: Environment
 metadata: {name: shop-live}
-spec: {applicationRef: {name: shop}, state: Stopped, services: [{name: target, prefix: DEFAULT}]}
+spec: {applicationRef: {name: shop}, services: [{name: target, prefix: DEFAULT}]}
 ";
 
 /// Two Services are backed up together while one is written to. One of them cannot be: that is told, and the other one's data can be
-/// put into the Service of another Environment.
+/// put into the Service of another Environment, whose pods wait until it is there.
 ///
 /// proves: DV-246, DV-265, DV-267, DV-269
 pub async fn data_moves_to_another_service_though_a_part_has_failed(world: World) -> Result<()> {
@@ -90,9 +92,7 @@ pub async fn data_moves_to_another_service_though_a_part_has_failed(world: World
     let error = status["parts"].to_string();
     ensure!(error.contains("No VolumeSnapshotClass"), "{error}");
 
-    let restore = into_service("move", "both", "target", "source", &uid(&target).await?);
-    world.apply_in(&ns, &restore).await?;
-    until_reason(&world, "drs/move", &ns, "Done").await?;
+    moved(&world, &ns, &uid(&target).await?).await?;
     let list =
         |stage: &str| format!("get drs -n {ns} -o name -l roadstead.dev/environment-{stage}");
     let live = world.kubectl(&list("shop-live")).await?;
@@ -110,4 +110,32 @@ pub async fn data_moves_to_another_service_though_a_part_has_failed(world: World
     until_reason(&world, "drs/none", &ns, "BackupNotUsable").await?;
     world.remove("caches").await?;
     world.kubectl("delete serviceclass plain").await.map(drop)
+}
+
+/// The pods of the stage that runs.
+async fn pods(world: &World, ns: &str) -> Result<String> {
+    let list = format!("get pods -n {ns} -o name -l roadstead.dev/environment=shop-live");
+    world.kubectl(&list).await
+}
+
+/// The data is put into the Service of the stage that runs, whose pods go first and come back in the end.
+async fn moved(world: &World, ns: &str, target: &str) -> Result<()> {
+    let restore = into_service("move", "both", "target", "source", target);
+    world.condition("renv/shop-live", ns, "Ready").await?;
+    let before = pods(world, ns).await?;
+    ensure!(!before.trim().is_empty(), "nothing runs");
+    world.apply_in(ns, &restore).await?;
+    until_reason(world, "renv/shop-live", ns, "Restoring").await?;
+    world
+        .until("no pod of it is there", || async {
+            Ok(pods(world, ns).await?.trim().is_empty().then_some(()))
+        })
+        .await?;
+    let held = world.at("drs/move", ns, "/status/finished").await?;
+    ensure!(held != true, "its pods went when all was over");
+    until_reason(world, "drs/move", ns, "Done").await?;
+    world.condition("renv/shop-live", ns, "Ready").await?;
+    let after = pods(world, ns).await?;
+    ensure!(!after.trim().is_empty(), "its pods did not come back");
+    Ok(())
 }
