@@ -161,7 +161,12 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     }
 }
 
-async fn struck(shared: &Shared, on: Option<On>, request: Request, strike: Strike) -> Response {
+async fn struck(
+    shared: &Arc<Shared>,
+    on: Option<On>,
+    request: Request,
+    strike: Strike,
+) -> Response {
     match strike.fault {
         Fault::Refused(code) => refused(code),
         Fault::Cut => cut(),
@@ -182,14 +187,23 @@ async fn struck(shared: &Shared, on: Option<On>, request: Request, strike: Strik
     }
 }
 
-async fn passed_on(shared: &Shared, on: Option<On>, request: Request) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let answer = forward(shared, request).await;
-    if on == Some(On::Writes) && shared.count(&method, &path, answer.status()) {
-        shared.fell.notify_one();
-        return std::future::pending().await;
+/// Passes a request on in a task of its own: the write of an operator that is killed meanwhile takes place all the same, and counts.
+async fn passed_on(shared: &Arc<Shared>, on: Option<On>, request: Request) -> Response {
+    let shared = shared.clone();
+    let passed = tokio::spawn(async move {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = forward(&shared, request).await;
+        let falls = on == Some(On::Writes) && shared.count(&method, &path, answer.status());
+        if falls {
+            shared.fell.notify_one();
+        }
+        (answer, falls)
+    });
+    match passed.await {
+        Ok((answer, false)) => answer,
+        Ok((_, true)) => std::future::pending().await,
+        Err(_) => cut(),
     }
-    answer
 }
 
 async fn forward(shared: &Shared, request: Request) -> Response {
