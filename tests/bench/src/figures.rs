@@ -67,8 +67,22 @@ impl Figures {
 
     /// What it costs over the floor, in CPU of the servers and of itself.
     pub fn cpu_ratio(&self) -> f64 {
-        let cpu = |costs: &[Cost]| middle(costs.iter().map(|c| c.servers + c.client));
-        cpu(&self.operator) / cpu(&self.floor)
+        self.operator_cpu() / self.floor_cpu()
+    }
+
+    /// CPU seconds of the servers and of itself that the operator needs.
+    pub fn operator_cpu(&self) -> f64 {
+        middle(self.operator.iter().map(|c| c.servers + c.client))
+    }
+
+    /// CPU seconds that the floor needs.
+    pub fn floor_cpu(&self) -> f64 {
+        middle(self.floor.iter().map(|c| c.servers + c.client))
+    }
+
+    /// MiB that the operator holds at rest.
+    pub fn mebibytes(&self) -> f64 {
+        middle(self.memory.iter().map(|b| *b as f64)) / f64::from(1 << 20)
     }
 
     fn requests_each(&self) -> f64 {

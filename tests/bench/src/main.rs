@@ -3,10 +3,12 @@
 //! Each block is floor, operator, operator, floor (ABBA), each on a fresh API server and etcd: machines are noisy, and the server grows
 //! slower as it fills. The operator's time counts from the start of its process. Ratios of CPU are steadier than those of time.
 
+mod backup;
 mod drill;
 mod figures;
 mod floor;
 mod mix;
+mod plot;
 mod record;
 mod rig;
 
@@ -16,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use devcluster::image::rust::static_program;
 use figures::{Cost, Figures};
 use record::Template;
@@ -24,8 +26,10 @@ use rig::{Operator, Rig};
 
 /// How fast and how small the operator is, against a bare client that makes the same writes
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
     /// How many sets of Application, Environment, Service and Cronjob; ten to an Instance
     #[arg(long, short, default_values_t = [100])]
     n: Vec<usize>,
@@ -41,14 +45,31 @@ struct Arguments {
     /// Where to write the figures as JSON
     #[arg(long, default_value = "target/bench.json")]
     json: PathBuf,
+    /// Where to draw them, as SVG
+    #[arg(long, default_value = "target/bench.svg")]
+    svg: PathBuf,
     /// Figures to compare with
     #[arg(long, default_value = "tests/bench/results.json")]
     with: PathBuf,
 }
 
+/// What else can be measured.
+#[derive(Subcommand)]
+enum What {
+    /// How long it takes to back a database up and to restore it, against the same by hand
+    Backup {
+        /// How many MiB of rows it holds
+        #[arg(long, default_value_t = 1024)]
+        mib: u32,
+    },
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let Some(What::Backup { mib }) = arguments.what {
+        return backup::measure(mib).await;
+    }
     let program = match &arguments.operator {
         Some(program) => program.clone(),
         None => static_program("roadstead", "roadstead")?,
@@ -78,7 +99,9 @@ async fn main() -> Result<()> {
         let before: Vec<Figures> = serde_json::from_str(&before).context("strange figures")?;
         println!("{}", figures::compared(&before, &all));
     }
-    println!("The figures are in {}.", arguments.json.display());
+    plot::draw(&all, &arguments.svg)?;
+    let (json, svg) = (arguments.json.display(), arguments.svg.display());
+    println!("The figures are in {json}, and drawn in {svg}.");
     Ok(())
 }
 
