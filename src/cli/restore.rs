@@ -158,10 +158,13 @@ fn overwrites(service: &Service, part: &BackupPart) -> String {
         .collect();
     let users = match users.as_slice() {
         [] => "used by no environment".to_owned(),
-        users => format!("used by {}", users.join(", ")),
+        users => format!(
+            "and with it environment/{}",
+            users.join(" and environment/")
+        ),
     };
     format!(
-        "service/{} ({users}) stops, and gets the data of service/{} as of {}; its present data is kept for a week.",
+        "service/{} stops ({users}), and gets the data of service/{} as of {}; its present data is kept for a week.",
         service.name_any(),
         part.service,
         part.taken_at.as_deref().unwrap_or("an unknown time")
