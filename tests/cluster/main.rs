@@ -9,6 +9,7 @@ mod backup;
 mod cronjob;
 mod dump;
 mod environment;
+mod gitops;
 mod instance;
 mod leaving;
 mod path;

@@ -26,6 +26,7 @@ stories! {
     /// Stories that play side by side.
     TOGETHER;
     path: an_environment_goes_from_manifest_to_pods;
+    gitops: git_says_it_in_any_order_and_once_is_enough;
     tour: every_block_of_the_readme_works;
     witness: a_secret_told_and_a_field_taken_are_seen;
     races: ready_is_never_said_early_of_what_was_edited;
