@@ -5,7 +5,7 @@ use std::{cell::RefCell, sync::Arc};
 use super::{cache::Cache, stores::Stores};
 use crate::{
     kinds::{Of, Watch},
-    plan::{Id, Kept, World},
+    plan::{Id, Kept, World, home::namespace_of},
 };
 
 /// The stores as one plan sees them. It notes a question that cannot be answered yet: such a plan must not be acted on.
@@ -81,20 +81,31 @@ impl World for View<'_> {
 }
 
 impl Stores {
-    /// Everything labelled as made for this UID, by kind, ordered by namespace and name.
+    /// Everything labelled as made for this UID, by kind, ordered by namespace and name. The label is written by whoever may write the
+    /// object: it says nothing where the owner could not have made it.
     pub(super) fn owned(&self, uid: &str, of: Of) -> Vec<Arc<Kept>> {
         let ids = self.owned.get(uid).into_iter().flatten();
-        ids.filter(|id| id.of == of)
-            .filter_map(|id| self.record(id))
-            .map(|r| r.kept.clone())
-            .collect()
+        let records = ids
+            .filter(|id| id.of == of && self.reaches(uid, id))
+            .filter_map(|id| self.record(id));
+        records.map(|r| r.kept.clone()).collect()
     }
 
     /// Everything labelled as made for this UID that also goes with it.
     pub(super) fn prunable(&self, uid: &str) -> Vec<Arc<Kept>> {
         let ids = self.owned.get(uid).into_iter().flatten();
-        let records = ids.filter_map(|id| self.record(id));
+        let records = ids
+            .filter(|id| self.reaches(uid, id))
+            .filter_map(|id| self.record(id));
         let mine = records.filter(|r| r.kept.owned && r.kept.deleting.is_none());
         mine.map(|r| r.kept.clone()).collect()
+    }
+
+    /// Whether the object of this UID makes objects where this one stands: in its own namespace or, an Instance, in the one that it makes.
+    fn reaches(&self, uid: &str, id: &Id) -> bool {
+        self.uids.get(uid).is_some_and(|owner| match &*owner.ns {
+            "" => id.ns.is_empty() || *id.ns == *namespace_of(&owner.name),
+            ns => *id.ns == *ns,
+        })
     }
 }

@@ -75,6 +75,20 @@ fn a_child_that_vanished_unseen_wakes_its_owner() {
     );
 }
 
+/// A label says whose an object is, and whoever may write the object may forge it: elsewhere than its owner makes objects, it says nothing.
+#[test]
+fn what_is_labelled_in_another_namespace_is_nobodys_child() {
+    let cache = Cache::default();
+    list(&cache, Of::Cronjob, &[cronjob("mine", 1)]);
+    let mut forged = job("forged", 3, "mine");
+    forged["metadata"]["namespace"] = json!("b");
+    let mine = |cache: &Cache| View::new(cache, &id(Of::Cronjob, "mine")).owned("mine", Of::Job);
+    list(&cache, Of::Job, &[forged.clone()]);
+    assert!(mine(&cache).is_empty());
+    list(&cache, Of::Job, &[job("run", 2, "mine"), forged]);
+    assert_eq!(mine(&cache).len(), 1);
+}
+
 /// K11: with a predicate on generations, a child that is deleted wakes nobody. K3: shared streams never tell of it.
 #[test]
 fn a_deleted_child_wakes_its_owner() {
