@@ -52,7 +52,7 @@ pub struct BackupSpec {
     pub service_ref: Option<Ref>,
     /// Names of Services: some of the Environment's, or, without `environmentRef`, the ones that are copied; 1 to 32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 40)), extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 40), regex(pattern = "^[a-z]([-a-z0-9]*[a-z0-9])?$")), extend("x-kubernetes-list-type" = "set"))]
     pub services: Option<Vec<String>>,
     /// What it is for, up to 255 characters. May be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

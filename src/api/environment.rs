@@ -118,7 +118,10 @@ pub enum ReleasePolicy {
 #[serde(rename_all = "camelCase")]
 pub struct Attachment {
     /// Name of the Service, in the same namespace.
-    #[schemars(length(min = 1, max = 40))]
+    #[schemars(
+        length(min = 1, max = 40),
+        regex(pattern = "^[a-z]([-a-z0-9]*[a-z0-9])?$")
+    )]
     pub name: String,
     /// What the variables' names begin with, such as `DEFAULT` for `DEFAULT_DATABASE_DSN`; 1 to 32 uppercase letters, digits and `_`. Two services may share one only if their types differ.
     #[schemars(length(min = 1, max = 32), regex(pattern = "^[A-Z][A-Z0-9_]*$"))]

@@ -57,11 +57,17 @@ pub struct RestoreSpec {
 #[serde(rename_all = "camelCase")]
 pub struct RestoreService {
     /// Name of the Service that gets the data.
-    #[schemars(length(min = 1, max = 40))]
+    #[schemars(
+        length(min = 1, max = 40),
+        regex(pattern = "^[a-z]([-a-z0-9]*[a-z0-9])?$")
+    )]
     pub into: String,
     /// Name of the Service in the Backup that the data comes from. Default: the same as `into`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 40))]
+    #[schemars(
+        length(min = 1, max = 40),
+        regex(pattern = "^[a-z]([-a-z0-9]*[a-z0-9])?$")
+    )]
     pub from: Option<String>,
     /// UID of the Service that gets the data: it says that this very one may be overwritten. `kubectl get msvc NAME -o jsonpath={.metadata.uid}` shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -31,7 +31,9 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 40")
-        .message("metadata.name must be a DNS label that starts with a letter, of at most 40 characters: lowercase letters, digits and hyphens")
+        .message("metadata.name must be a DNS label that starts with a letter, of at most 40 characters: lowercase letters, digits and hyphens"),
+    validation = Rule::new("!self.metadata.name.startsWith('roadstead-')")
+        .message("metadata.name: what an Instance itself consists of is called roadstead-…; choose another name")
 )]
 #[x_kube(validation = Rule::new("self.classRef == oldSelf.classRef").message("classRef is immutable: it can be neither changed nor removed; make a new object with the other value"))]
 #[x_kube(validation = Rule::new("has(self.tier) == has(oldSelf.tier) && (!has(self.tier) || self.tier == oldSelf.tier)").message("tier is immutable: it can be neither changed nor removed; make a new object with the other value"))]
@@ -230,7 +232,10 @@ pub struct RestoreFrom {
     pub backup_ref: Option<Ref>,
     /// Which Service of the Backup. Default: the only one, or the one of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 40))]
+    #[schemars(
+        length(min = 1, max = 40),
+        regex(pattern = "^[a-z]([-a-z0-9]*[a-z0-9])?$")
+    )]
     pub service: Option<String>,
     /// Volumes that a deleted Service left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
