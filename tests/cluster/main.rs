@@ -10,6 +10,7 @@ mod cronjob;
 mod dump;
 mod environment;
 mod gitops;
+mod hostile;
 mod instance;
 mod leaving;
 mod path;

@@ -115,6 +115,11 @@ stories! {
         data_moves_to_another_service_though_a_part_has_failed,
         a_backup_stays_while_it_is_held_and_goes_at_its_time,
         scheduled_backups_are_proven_and_a_damaged_one_is_told;
+    hostile:
+        roles_of_one_instance_end_there,
+        no_reference_finds_what_another_instance_has,
+        marks_that_are_forged_reach_nobody,
+        what_has_the_name_of_a_child_is_left_alone;
     plugin:
         status_and_why_tell_what_is_waited_for,
         release_and_rollback_wait_until_it_serves,
