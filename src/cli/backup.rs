@@ -2,7 +2,8 @@
 
 use clap_complete::ArgValueCompleter;
 use jiff::Timestamp;
-use kube::ResourceExt;
+use kube::{ResourceExt, api::DynamicObject};
+use serde_json::Value;
 
 use super::{
     complete, fail::Failure, progress::Progress, reach::bare, scope::Scope, target::Target, track,
@@ -29,7 +30,7 @@ pub struct Args {
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     pub notes: Option<String>,
-    /// Prove that it restores: in a throw-away service, with the check of its class
+    /// Prove that it restores, in a throw-away service with the check of its class, and wait for that
     #[arg(long)]
     pub verify: bool,
     /// Nobody deletes it until the hold is lifted
@@ -80,12 +81,25 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     };
     let mut progress = Progress::start();
     let backup = Target::new(Of::Backup, name.as_str());
-    let ended = waiting.settle(&cluster, &backup, &mut progress).await?;
+    let also: &[&str] = if args.verify { &["Verified"] } else { &[] };
+    let ended = waiting.settle_and(also, &cluster, &backup, &mut progress);
+    let ended = ended.await?;
     drop(progress);
-    let size = ended.data.pointer("/status/size");
-    let size = size.and_then(|size| size.as_str()).unwrap_or("-");
-    let sentence = format!("backup/{name} holds the data of {target}: {size}.");
+    let sentence = format!(
+        "backup/{name} holds the data of {target}: {}.",
+        held(&ended)
+    );
     scope.output.answer(&sentence, &bare(&ended))
+}
+
+/// How much it holds, and how long it took to prove that.
+fn held(backup: &DynamicObject) -> String {
+    let status = |field: &str| backup.data.get("status").and_then(|s| s.get(field));
+    let size = status("size").and_then(Value::as_str).unwrap_or("-");
+    match status("restoreSeconds").and_then(Value::as_i64) {
+        Some(seconds) => format!("{size}, restored in {seconds} seconds and checked"),
+        None => size.to_owned(),
+    }
 }
 
 fn spec(args: &Args, target: &Target) -> BackupSpec {

@@ -17,7 +17,7 @@ use super::{
     fail::{Exit, Failure},
     progress::Progress,
     scope::{Cluster, Scope},
-    standing::{Standing, blockers, state},
+    standing::{Standing, blockers, conditions, state},
     target::Target,
 };
 
@@ -72,6 +72,17 @@ impl Waiting<'_> {
         target: &Target,
         progress: &mut Progress,
     ) -> Result<DynamicObject, Failure> {
+        self.settle_and(&[], cluster, target, progress).await
+    }
+
+    /// The same, and until each of these conditions is true. One that is false ends the wait.
+    pub async fn settle_and(
+        &self,
+        also: &[&str],
+        cluster: &Cluster,
+        target: &Target,
+        progress: &mut Progress,
+    ) -> Result<DynamicObject, Failure> {
         self.until(cluster.dynamic(target.of), &target.name, |object| {
             let Some(object) = object else {
                 return Some(Err(Failure::new(
@@ -81,11 +92,15 @@ impl Waiting<'_> {
                 )));
             };
             match Standing::of(object) {
-                Standing::Ready(_) => Some(Ok(object.clone())),
-                Standing::Stalled(why) => Some(Err(Failure::refused(
-                    format!("{target} cannot go on: {}", why.message),
-                    fix_of(object).unwrap_or_else(|| self.look.clone()),
-                ))),
+                Standing::Ready(_) => match open(also, object) {
+                    None => Some(Ok(object.clone())),
+                    Some(Open::Never(why)) => Some(Err(self.hopeless(target, object, &why))),
+                    Some(Open::Yet(why)) => {
+                        progress.now(&format!("{target}: {why}"));
+                        None
+                    }
+                },
+                Standing::Stalled(why) => Some(Err(self.hopeless(target, object, &why.message))),
                 standing => {
                     progress.now(&line(target, object, &standing));
                     None
@@ -93,6 +108,13 @@ impl Waiting<'_> {
             }
         })
         .await
+    }
+
+    fn hopeless(&self, target: &Target, object: &DynamicObject, why: &str) -> Failure {
+        Failure::refused(
+            format!("{target} cannot go on: {why}"),
+            fix_of(object).unwrap_or_else(|| self.look.clone()),
+        )
     }
 
     /// Errors that waiting cannot mend; all others are tried again.
@@ -116,6 +138,29 @@ impl Waiting<'_> {
             self.look.clone(),
         )
     }
+}
+
+/// A condition that is not true: what it says.
+#[derive(Debug, PartialEq, Eq)]
+enum Open {
+    /// It may become true.
+    Yet(String),
+    /// It does not.
+    Never(String),
+}
+
+/// The first of these conditions of an object that is not true.
+fn open(also: &[&str], object: &DynamicObject) -> Option<Open> {
+    let all = conditions(object);
+    also.iter().find_map(|type_| {
+        let said = all.iter().find(|condition| condition.type_ == *type_);
+        match said.map(|c| (c.status.as_str(), c.message.clone())) {
+            Some(("True", _)) => None,
+            Some(("False", why)) => Some(Open::Never(why)),
+            Some((_, why)) => Some(Open::Yet(why)),
+            None => Some(Open::Yet(format!("{type_} is not known yet"))),
+        }
+    })
 }
 
 /// One line about an object that is on its way.
@@ -154,6 +199,22 @@ mod tests {
         cli::standing::tests::{condition, object},
         kinds::Of,
     };
+
+    #[test]
+    fn a_condition_is_open_until_it_is_true() {
+        let said = |status: &str| {
+            let conditions = json!([condition("Verified", status, "Proof")]);
+            let status = json!({"conditions": conditions});
+            open(&["Verified"], &object("Backup", "b", 1, json!({}), status))
+        };
+        let why = "It is Proof.".to_owned();
+        assert_eq!(said("True"), None);
+        assert_eq!(said("Unknown"), Some(Open::Yet(why.clone())));
+        assert_eq!(said("False"), Some(Open::Never(why)));
+        let silent = object("Backup", "b", 1, json!({}), json!({}));
+        assert!(matches!(open(&["Verified"], &silent), Some(Open::Yet(_))));
+        assert_eq!(open(&[], &silent), None);
+    }
 
     #[test]
     fn the_line_names_what_is_waited_for_and_the_fix() {

@@ -189,7 +189,7 @@ pub async fn uninstall_is_refused_while_an_operator_is_there(world: World) -> Re
 }
 
 /// The plugin as kubectl finds it; the words are split at spaces.
-async fn roadstead(world: &World, words: &str) -> Result<Said> {
+pub async fn roadstead(world: &World, words: &str) -> Result<Said> {
     let mut all = vec!["kubectl", "roadstead"];
     all.extend(words.split_whitespace());
     world.run(&all, None).await
