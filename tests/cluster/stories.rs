@@ -114,6 +114,7 @@ stories! {
         data_is_held_still_while_its_snapshot_is_taken,
         data_moves_to_another_service_though_a_part_has_failed,
         a_backup_stays_while_it_is_held_and_goes_at_its_time,
+        a_whole_environment_is_put_back_with_all_its_services,
         scheduled_backups_are_proven_and_a_damaged_one_is_told;
     hostile:
         roles_of_one_instance_end_there,

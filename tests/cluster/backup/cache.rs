@@ -17,6 +17,21 @@ pub async fn redis(cache: &Engine<'_>, command: &str) -> Result<String> {
     Ok(said.ok(command)?.trim().to_owned())
 }
 
+/// Has a cache count for as long as it lives, and returns once it does: nothing of it holds the streams of the command.
+pub(super) async fn counting(cache: &Engine<'_>) -> Result<()> {
+    let password = cache.credential("password").await?;
+    let count = "yes 'INCR count' | head -n 2000000 | redis-cli";
+    let writer = format!("(export REDISCLI_AUTH={password}; {count}) >/dev/null 2>&1 </dev/null &");
+    cache.exec(&writer).await?.ok("writer")?;
+    cache
+        .world
+        .until("it counts", || async {
+            let count = redis(cache, "GET count").await?;
+            Ok(count.parse::<i64>().is_ok().then_some(()))
+        })
+        .await
+}
+
 /// A class like redis, on storage that takes no snapshots.
 async fn on_plain_storage(world: &World, name: &str) -> Result<()> {
     let class = world.kubectl("get serviceclass redis -o yaml").await?;
@@ -66,11 +81,7 @@ pub async fn data_moves_to_another_service_though_a_part_has_failed(world: World
     redis(&source, "MSET word before number 41").await?;
     redis(&target, "SET word mine").await?;
     redis(&plain, "SET word plain").await?;
-    let password = source.credential("password").await?;
-    let writer = format!(
-        "(yes 'INCR count' | head -n 2000000 | REDISCLI_AUTH={password} redis-cli >/dev/null 2>&1 &)"
-    );
-    source.exec(&writer).await?.ok("writer")?;
+    counting(&source).await?;
     // Redis writes to its disk once a second: what is to be there must have had that second.
     source
         .world

@@ -11,9 +11,9 @@ const LOAD: &str = "create table fixed as select i, md5(i::text) as word from ge
     create table stream (at timestamptz default clock_timestamp())";
 
 /// What the rows that never change add up to.
-const SUM: &str = "select md5(string_agg(word, '' order by i)) from fixed";
+pub(super) const SUM: &str = "select md5(string_agg(word, '' order by i)) from fixed";
 
-async fn loaded(db: &Engine<'_>, password: &str) -> Result<String> {
+pub(super) async fn loaded(db: &Engine<'_>, password: &str) -> Result<String> {
     db.sql(password, LOAD).await?.ok("load")?;
     let insert = "insert into stream default values \\watch 0.001";
     let writer = format!(

@@ -6,6 +6,7 @@ mod hold;
 mod keeping;
 mod outlives;
 mod proof;
+mod whole;
 
 pub use cache::*;
 pub use database::*;
@@ -13,6 +14,7 @@ pub use hold::*;
 pub use keeping::*;
 pub use outlives::*;
 pub use proof::*;
+pub use whole::*;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
