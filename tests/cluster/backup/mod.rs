@@ -6,6 +6,7 @@ mod hold;
 mod keeping;
 mod outlives;
 mod proof;
+mod third;
 mod whole;
 
 pub use cache::*;
@@ -14,6 +15,7 @@ pub use hold::*;
 pub use keeping::*;
 pub use outlives::*;
 pub use proof::*;
+pub use third::*;
 pub use whole::*;
 
 use anyhow::{Context, Result};
