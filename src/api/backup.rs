@@ -90,7 +90,7 @@ pub struct BackupStatus {
     /// `Unknown` while it is in progress, `Success`, `Partial` if some parts failed, `Failure` if all did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success: Option<Success>,
-    /// What it was made by: `Manual`, `Scheduled` or `Safety`, before a Restore.
+    /// What it was made by: `Manual`, `Scheduled`, `Safety`, before a Restore, or `Final`, before the data of a deleted Service goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub trigger: Option<String>,

@@ -78,7 +78,7 @@ pub const ROLE: &str = "roadstead.dev/role";
 pub const BACKUP: &str = "roadstead.dev/backup";
 /// Label on the Secret that stays with the data of a Service: the first 8 characters of the UID that the data is named after.
 pub const DATA: &str = "roadstead.dev/data";
-/// Label on a Backup that the operator made: `Scheduled` or `Safety`.
+/// Label on a Backup that the operator made: `Scheduled`, `Safety` or `Final`.
 pub const TRIGGER: &str = "roadstead.dev/trigger";
 /// Label on everything that a Cronjob runs.
 pub const CRONJOB: &str = "roadstead.dev/cronjob";

@@ -48,7 +48,6 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("size(self.?ipAccessList.orValue([])) == 0").message("ipAccessList is not yet there: attached Environments connect without it, nobody else can; leave it out"))]
 #[x_kube(validation = Rule::new("!has(self.restoreFrom) || has(self.restoreFrom.retained) != has(self.restoreFrom.backupRef)").message("restoreFrom takes exactly one of backupRef and retained"))]
 #[x_kube(validation = Rule::new("!has(self.restoreFrom) || !has(self.restoreFrom.service) || has(self.restoreFrom.backupRef)").message("restoreFrom.service names a Service of the Backup: set it beside backupRef, or leave it out"))]
-#[x_kube(validation = Rule::new("self.?dataPolicy.orValue('Retain') != 'Snapshot'").message("dataPolicy Snapshot is not yet there: it comes with backups; use Retain or Delete"))]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceSpec {
     /// Name that people read, up to 255 characters. Default: `metadata.name`.
@@ -93,7 +92,7 @@ pub struct ServiceSpec {
     /// What deleting it takes: `RequireStopped` refuses while it is not stopped and detached; `StopFirst` stops it by itself. Default `RequireStopped`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// What becomes of the data when this object is deleted: `Retain` keeps the volumes and their password, `Delete` deletes them. `Snapshot`, which keeps a snapshot, is not yet. Default `Retain`.
+    /// What becomes of the data when this object is deleted: `Retain` keeps the volumes and their password, `Snapshot` deletes them once a last Backup holds what they held, `Delete` deletes them. Default `Retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_policy: Option<DataPolicy>,
 }
@@ -134,7 +133,7 @@ pub enum DataPolicy {
     /// The volumes and their password stay.
     #[default]
     Retain,
-    /// A snapshot stays.
+    /// A last Backup stays.
     Snapshot,
     /// Nothing stays.
     Delete,

@@ -116,6 +116,7 @@ stories! {
         a_backup_stays_while_it_is_held_and_goes_at_its_time,
         a_whole_environment_is_put_back_with_all_its_services,
         an_engine_that_no_code_knows_comes_back_as_it_was,
+        a_deleted_service_leaves_a_last_backup,
         scheduled_backups_are_proven_and_a_damaged_one_is_told;
     hostile:
         roles_of_one_instance_end_there,

@@ -15,7 +15,7 @@ use crate::{
 /// What it was made by.
 fn trigger(me: &Kept) -> String {
     match me.label("trigger") {
-        Some(word @ ("Scheduled" | "Safety")) => word.to_owned(),
+        Some(word @ ("Scheduled" | "Safety" | "Final")) => word.to_owned(),
         _ => "Manual".to_owned(),
     }
 }

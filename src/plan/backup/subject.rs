@@ -55,10 +55,11 @@ pub fn parts(backup: &Backup, me: &Kept, seen: &Seen<'_>) -> Result<Vec<Part>, O
         let fix = "Its namespace belongs to no Instance: make it in the namespace of an Instance.";
         return Err(Obstacle::lasting("NoInstance", &me.id.ns, fix));
     }
-    let safety = me.label("trigger") == Some("Safety");
+    // Nothing of its Service runs then: what its data is does not change any more.
+    let still = matches!(me.label("trigger"), Some("Safety" | "Final"));
     let mut parts = Vec::new();
     for named in named(backup, seen)? {
-        parts.extend(one(seen, &named, safety)?);
+        parts.extend(one(seen, &named, still)?);
     }
     if parts.is_empty() {
         let fix = "Nothing of it can be backed up: it names no Service whose class has data.";
@@ -123,7 +124,7 @@ fn named(backup: &Backup, seen: &Seen<'_>) -> Result<Vec<Named>, Obstacle> {
 }
 
 /// One Service; nothing where it has no data to lose.
-fn one(seen: &Seen<'_>, named: &Named, safety: bool) -> Result<Option<Part>, Obstacle> {
+fn one(seen: &Seen<'_>, named: &Named, still: bool) -> Result<Option<Part>, Obstacle> {
     let name = &named.service;
     let Some(service) = seen.get::<Service>(name) else {
         let fix = format!("There is no Service {name}: make it, or make another Backup.");
@@ -144,7 +145,7 @@ fn one(seen: &Seen<'_>, named: &Named, safety: bool) -> Result<Option<Part>, Obs
         return Err(Obstacle::lasting("NotBackupable", name, fix));
     }
     let data = data::current(&service, &service.kept, seen);
-    let account = account(seen, &service, &data.secret(), safety)?;
+    let account = account(seen, &service, &data.secret(), still)?;
     let claim = claim(seen, name, &data.claim())?;
     let mut part = described(&service, &class, named);
     part.account = Some(account);
@@ -192,7 +193,7 @@ fn account(
     seen: &Seen<'_>,
     service: &Found<Service>,
     name: &str,
-    safety: bool,
+    still: bool,
 ) -> Result<String, Obstacle> {
     let of = service.name();
     let secret = seen.get::<Secret>(name);
@@ -201,13 +202,13 @@ fn account(
         return Err(Obstacle::passing("NoDataYet", of, fix));
     };
     let mut restores = restore::into(seen, of).into_iter();
-    if restores.any(|(_, memory)| memory.is_open(&service.kept.uid)) && !safety {
+    if restores.any(|(_, memory)| memory.is_open(&service.kept.uid)) && !still {
         let fix = format!("A Restore puts data into Service {of}: the Backup begins after it.");
         return Err(Obstacle::passing("RestoreUnderWay", of, fix));
     }
     let stuck = service.status.iter().flat_map(|status| &status.conditions);
     let mut stuck = stuck.filter(|c| c.type_ == "PasswordRotated" && c.status == "False");
-    if secret.kept.annotation("rotating").is_some() && stuck.next().is_none() && !safety {
+    if secret.kept.annotation("rotating").is_some() && stuck.next().is_none() && !still {
         let fix = format!("The password of Service {of} changes: the Backup begins after that.");
         return Err(Obstacle::passing("PasswordChanging", of, fix));
     }

@@ -16,6 +16,7 @@ mod attachments;
 pub mod data;
 pub mod engine;
 mod keeping;
+mod last;
 mod leaving;
 mod names;
 mod report;
@@ -29,6 +30,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use account::{Access, Account};
+use leaving::Leave;
 use report::Said;
 use rotation::Turn;
 use setup::Setup;
@@ -49,7 +51,7 @@ impl Watched for Service {
 }
 
 enum State {
-    Leaving(Vec<Step>),
+    Leaving(Leave),
     Refused(Verdict, Option<Box<Setup>>),
     Minting(Box<Setup>, Step),
     Adopting(Box<Setup>, Step),
@@ -69,7 +71,7 @@ struct Living {
 
 fn observe(service: &Service, me: &Kept, seen: &Seen<'_>, now: Timestamp) -> State {
     if me.deleting.is_some() {
-        return State::Leaving(leaving::steps(service, me, seen));
+        return State::Leaving(leaving::leave(service, me, seen));
     }
     let mut setup = match Setup::of(service, me, seen) {
         Ok(setup) => setup,
@@ -116,9 +118,9 @@ impl Kind for Service {
         let workers = standing::workers(seen).len();
         let hold = leaving::needs_us(self);
         let (steps, setup, said, wake, hold) = match observe(self, me, seen, now) {
-            State::Leaving(steps) => {
-                let hold = me.held && hold && !steps.is_empty();
-                (steps, None, Said::leaving(), None, hold)
+            State::Leaving(leave) => {
+                let hold = me.held && hold && !leave.steps.is_empty();
+                (leave.steps, None, Said::leaving(leave.snag), None, hold)
             }
             State::Refused(verdict, setup) => {
                 let said = Said::refused(verdict, workers);

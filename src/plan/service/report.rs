@@ -37,10 +37,15 @@ impl Said {
         }
     }
 
-    /// Of a Service that goes.
-    pub fn leaving() -> Self {
+    /// Of a Service that goes, unless a Backup is in the way of that.
+    pub fn leaving(snag: Option<(String, String)>) -> Self {
         let message = "It stops, then what its data policy says is done, then it is gone.";
-        Self::new("terminating", Verdict::moving("Terminating", message))
+        let verdict = match snag {
+            None => Verdict::moving("Terminating", message),
+            Some((backup, fix)) => Verdict::stalled("LastBackupFailed", fix.clone())
+                .blocked(format!("LastBackupFailed/{backup}"), fix),
+        };
+        Self::new("terminating", verdict)
     }
 
     /// Of a Service that cannot be as declared.

@@ -195,7 +195,7 @@ fn losses(case: &Case, plan: &Plan) -> Vec<String> {
     let me = object(case);
     let meta = &me["metadata"];
     let backup_goes = me["kind"] == "Backup" && meta.get("deletionTimestamp").is_some();
-    if me["spec"]["dataPolicy"] == "Delete" || backup_goes {
+    if me["spec"]["dataPolicy"] == "Delete" || backup_goes || is_copied(case) {
         return Vec::new();
     }
     let after = world::after(&case.world, me, plan);
@@ -227,6 +227,18 @@ fn losses(case: &Case, plan: &Plan) -> Vec<String> {
         )
     })
     .collect()
+}
+
+/// Whether a deleted Service goes whose last Backup holds what it held.
+fn is_copied(case: &Case) -> bool {
+    let me = object(case);
+    let text = |field: &str| me["metadata"][field].as_str().unwrap_or_default();
+    let uid8: String = text("uid").chars().take(8).collect();
+    let record = format!("{}-last-{uid8}-backup", text("name"));
+    let mut secrets = case.world.iter().filter(|o| o["kind"] == "Secret");
+    let record = secrets.find(|o| o["metadata"]["name"] == *record);
+    let ended = record.and_then(|o| o["metadata"]["annotations"]["roadstead.dev/ended"].as_str());
+    me["spec"]["dataPolicy"] == "Snapshot" && ended.is_some_and(|said| said.contains("takenAt"))
 }
 
 /// Whether it no longer counts and was kept for as long as was said: of a claim, its Secret says so.
