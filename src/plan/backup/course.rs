@@ -120,7 +120,9 @@ fn stage(
             None => {}
         }
     }
-    if status.ready_to_use == Some(true) {
+    // A kubelet that starts again calls a pod unready until it has asked it: whether the data is held shows then, or when the Job ends.
+    let unsure = matches!(hold, Some(Hold::Coming(_)));
+    if status.ready_to_use == Some(true) && !unsure {
         return Stage::Ended(Outcome {
             taken_at: status.creation_time,
             ended_at: now.to_string(),
@@ -154,8 +156,7 @@ fn caught(hold: &Hold, at: &str) -> Option<bool> {
     let at = at.parse::<Timestamp>().ok()? + SignedDuration::from_secs(1);
     match hold {
         Hold::Held(until, _) => Some(at <= *until),
-        Hold::Coming(_) => Some(false),
-        Hold::Over | Hold::Lost(_) => None,
+        Hold::Coming(_) | Hold::Over | Hold::Lost(_) => None,
     }
 }
 
