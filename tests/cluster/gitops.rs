@@ -1,7 +1,9 @@
 //! Git as the one who declares: in any order, over and over, and the only one who says what `spec` is.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -167,4 +169,145 @@ impl Git<'_> {
         ensure!(left.trim().is_empty(), "{left} is left");
         Ok(())
     }
+}
+
+/// What Argo CD, KubeVela, Velero, Knative and Crossplane call their kinds: group, plural, kind, short names.
+const THEIRS: [(&str, &str, &str, &[&str]); 9] = [
+    (
+        "argoproj.io",
+        "applications",
+        "Application",
+        &["app", "apps"],
+    ),
+    (
+        "argoproj.io",
+        "applicationsets",
+        "ApplicationSet",
+        &["appset"],
+    ),
+    (
+        "core.oam.dev",
+        "applications",
+        "Application",
+        &["app", "velaapp"],
+    ),
+    (
+        "core.oam.dev",
+        "applicationrevisions",
+        "ApplicationRevision",
+        &["apprev"],
+    ),
+    ("velero.io", "backups", "Backup", &[]),
+    ("velero.io", "restores", "Restore", &[]),
+    ("serving.knative.dev", "services", "Service", &["ksvc"]),
+    ("helm.crossplane.io", "releases", "Release", &[]),
+    ("example.dev", "environments", "Environment", &["env"]),
+];
+
+/// Every word for a kind that our texts have people type means the same after Argo CD and others have come into the cluster.
+pub async fn our_words_stay_ours_beside_argo_cd_and_kubevela(world: World) -> Result<()> {
+    let words = words();
+    ensure!(
+        ["renv", "rapp", "msvc", "dbk"]
+            .iter()
+            .all(|w| words.contains(*w)),
+        "{words:?}"
+    );
+    let before = meant(&world, &words).await?;
+    let ours = before.values().filter(|group| *group == "roadstead.dev");
+    ensure!(ours.count() > 6, "{before:?}");
+    let theirs: Vec<String> = THEIRS.map(definition).into();
+    let theirs = theirs.join("---\n");
+    world.apply(&theirs).await?;
+    for (group, plural, ..) in THEIRS {
+        let crd = format!("wait crd/{plural}.{group} --for=condition=Established --timeout=60s");
+        world.kubectl(&crd).await?;
+    }
+    world
+        .until("a word of theirs is known", || async {
+            let app = meant(&world, &["app".to_owned()].into()).await;
+            Ok(app
+                .is_ok_and(|app| THEIRS.iter().any(|theirs| theirs.0 == app["app"]))
+                .then_some(()))
+        })
+        .await?;
+    let after = meant(&world, &words).await?;
+    let words = ["kubectl", "delete", "--timeout=60s", "-f", "-"];
+    world.run(&words, Some(&theirs)).await?.ok("delete")?;
+    ensure!(before == after, "before {before:?}, after {after:?}");
+    Ok(())
+}
+
+/// The words after `kubectl get` and the like in what people read: the README, the notes of the chart and the texts of the program.
+fn words() -> BTreeSet<String> {
+    const TEXTS: [&str; 2] = ["README.md", "charts/roadstead/templates/NOTES.txt"];
+    const VERBS: [&str; 8] = [
+        "get", "wait", "describe", "patch", "delete", "annotate", "edit", "explain",
+    ];
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<_> = TEXTS.map(|text| root.join(text)).into();
+    let mut folders = vec![root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.path() {
+                folder if folder.is_dir() => folders.push(folder),
+                file => files.push(file),
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    for text in files
+        .iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok())
+    {
+        for line in text.split("kubectl ").skip(1) {
+            let mut next = line.split_whitespace();
+            let verb = next.next().unwrap_or_default();
+            let word = next.next().unwrap_or_default();
+            let word: String = word.chars().take_while(char::is_ascii_lowercase).collect();
+            if VERBS.contains(&verb) && word.len() > 2 {
+                found.insert(word);
+            }
+        }
+    }
+    found.remove("roadstead");
+    found
+}
+
+/// The group that kubectl, knowing nothing from before, takes each word for.
+async fn meant(world: &World, words: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
+    let cache = tempfile::tempdir()?;
+    let cache = format!("--cache-dir={}", cache.path().display());
+    let mut meant = BTreeMap::new();
+    for word in words {
+        let said = world
+            .try_kubectl(&format!("explain {word} {cache}"))
+            .await?;
+        let group = said
+            .out
+            .lines()
+            .find_map(|line| line.strip_prefix("GROUP:"));
+        let group = match (said.code, group) {
+            (0, group) => group.map_or("core", str::trim),
+            _ => "no kind",
+        };
+        meant.insert(word.clone(), group.to_owned());
+    }
+    Ok(meant)
+}
+
+/// A definition that says no more than how a kind is called.
+fn definition((group, plural, kind, short): (&str, &str, &str, &[&str])) -> String {
+    let names = json!({"plural": plural, "kind": kind, "singular": kind.to_lowercase(), "shortNames": short});
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    let mut crd = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.{group}")},
+        "spec": {
+            "group": group, "scope": "Namespaced", "names": names,
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}],
+        },
+    });
+    crd["metadata"]["annotations"] = json!({"api-approved.kubernetes.io": "unapproved, a test"});
+    format!("{crd}\n")
 }

@@ -141,6 +141,7 @@ stories! {
     /// Stories that are played in this order after the others: they look at the whole cluster, or change it.
     ALONE;
     quiet: where_nothing_changes_nothing_is_written;
+    gitops: our_words_stay_ours_beside_argo_cd_and_kubevela;
     backup: a_restore_outlives_its_operator;
     leaving: the_product_goes_comes_back_and_lets_go;
 }
