@@ -43,8 +43,9 @@ fn find_program() -> Result<PathBuf> {
     if std::env::var_os("CARGO").is_some() {
         let mut command = run::cargo();
         command.args(["build", "--quiet", "--bin", "devcluster"]);
-        if folder.ends_with("release") {
-            command.arg("--release");
+        // Cargo calls the folder of every profile but its first after the profile.
+        if let Some(profile) = folder.file_name().filter(|name| *name != "debug") {
+            command.arg("--profile").arg(profile);
         }
         let progress = Progress::begin("Building the devcluster program");
         run::output(&mut command).context("cannot build the devcluster program")?;
