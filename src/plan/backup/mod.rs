@@ -20,6 +20,7 @@ mod proof;
 pub mod record;
 mod report;
 pub mod retention;
+pub mod safety;
 pub mod source;
 pub mod subject;
 

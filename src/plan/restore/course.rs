@@ -1,16 +1,13 @@
 //! How far a Restore is, and what it does next.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 
 use super::record::{Memory, Outcome, Part, Progress};
 use crate::{
-    api::{BACKUP, Backup, Service, TRIGGER},
-    kinds::Of,
+    api::Service,
     plan::{
         Found, Kept, Seen, Step,
-        backup::record as backup,
-        build::meta::Child,
+        backup::safety::{self, Safety},
         facts::StatefulSet,
         service::data::{self, Data},
     },
@@ -47,7 +44,7 @@ pub enum Wait {
 }
 
 /// Name of the Backup of what was there before.
-pub fn safety(restore: &str) -> String {
+pub fn kept_in(restore: &str) -> String {
     format!("{restore}-safety")
 }
 
@@ -159,37 +156,26 @@ impl Course {
         due: &[&Part],
         now: Timestamp,
     ) {
-        let name = safety(&me.id.name);
-        let found = seen.get::<Backup>(&name);
-        let found = found.filter(|found| found.kept.owner.as_deref() == Some(&*me.uid));
-        let Some(found) = found else {
-            self.steps.push(safety_of(me, memory));
-            return;
-        };
-        self.steps.push(Step::Keep(found.kept.id.clone()));
-        let held = backup::Memory::of(seen, &found.kept);
-        let Some(held) = held.filter(|held| held.finished.is_some()) else {
-            let stalled = found.status.iter().flat_map(|s| &s.conditions);
-            let mut stalled = stalled.filter(|c| c.type_ == "Stalled" && c.status == "True");
-            let why = stalled.next().map(|c| c.message.clone());
-            for part in due {
-                match &why {
-                    // It does not wait for somebody to put that right while the Service stands still.
-                    Some(why) => self.unsafe_because(part, why, now),
-                    None => self
-                        .waits
-                        .push((part.into.clone(), Wait::Safety(Some(name.clone())))),
-                }
-            }
-            return;
-        };
+        let wanted = safety_of(me, memory);
+        let (step, progress) = wanted.of(me, seen);
+        self.steps.push(step);
         for part in due {
-            if held.is_good(&part.into) {
-                self.progress.safe.insert(part.into.clone());
-            } else {
-                let outcome = held.outcomes.get(&part.into);
-                let why = outcome.and_then(|outcome| outcome.error.clone());
-                self.unsafe_because(part, why.as_deref().unwrap_or("it failed"), now);
+            let why = match &progress {
+                safety::Progress::UnderWay => {
+                    let wait = Wait::Safety(Some(wanted.name.clone()));
+                    self.waits.retain(|(name, _)| *name != part.into);
+                    self.waits.push((part.into.clone(), wait));
+                    continue;
+                }
+                // It does not wait for somebody to put that right while the Service stands still.
+                safety::Progress::Hindered(why) => Some(why.clone()),
+                safety::Progress::Ended(held) => safety::lacks(held, &part.into),
+            };
+            match why {
+                Some(why) => self.unsafe_because(part, &why, now),
+                None => {
+                    self.progress.safe.insert(part.into.clone());
+                }
             }
         }
     }
@@ -204,24 +190,14 @@ impl Course {
     }
 }
 
-/// The Backup of what was there before. It outlives the Restore, and goes after a while.
-fn safety_of(me: &Kept, memory: &Memory) -> Step {
-    let into: Vec<&str> = memory.parts.iter().map(|part| part.into.as_str()).collect();
+/// The Backup of what was there before, which goes after a while.
+fn safety_of<'a>(me: &Kept, memory: &'a Memory) -> Safety<'a> {
     let restore = &me.id.name;
-    let delete_at = memory.began() + KEPT;
-    let name = safety(restore);
-    let want = Child::of(me, Of::Backup, name.clone())
-        .that_stays()
-        .label(TRIGGER, "Safety")
-        .label(BACKUP, name)
-        .field(
-            "spec",
-            json!({
-                "services": into,
-                "notes": format!("What was there before Restore {restore}"),
-                "deleteAt": delete_at.to_string(),
-            }),
-        )
-        .want();
-    Step::Create(want, Vec::new())
+    Safety {
+        name: kept_in(restore),
+        trigger: "Safety",
+        services: memory.parts.iter().map(|part| part.into.as_str()).collect(),
+        notes: format!("What was there before Restore {restore}"),
+        delete_at: Some(memory.began() + KEPT),
+    }
 }

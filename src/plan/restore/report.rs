@@ -1,7 +1,7 @@
 //! What a Restore says of itself.
 
 use super::{
-    course::{self, Course, Wait, brought, safety, service},
+    course::{self, Course, Wait, brought, kept_in, service},
     record::{Memory, Part},
 };
 use crate::{
@@ -78,7 +78,7 @@ pub fn begun(
         finished: Some(over),
         started_at: Some(memory.began().to_string()),
         finished_at: memory.progress.finished.clone(),
-        safety_backup: (!began_safety).then(|| safety(&me.id.name)),
+        safety_backup: (!began_safety).then(|| kept_in(&me.id.name)),
         undo_until: until.filter(|_| over),
         parts,
         conditions: verdict.conditions,
@@ -185,7 +185,7 @@ fn undo(me: &Kept, seen: &Seen<'_>, memory: &Memory, otherwise: Verdict) -> Verd
             if before.is_none() {
                 let fix = format!(
                     "What was in Service {name} before is no longer kept: restore Backup {} instead, while it is there.",
-                    safety(&me.id.name)
+                    kept_in(&me.id.name)
                 );
                 return Verdict::stalled("UndoExpired", fix.clone())
                     .blocked(format!("UndoExpired/{name}"), fix);

@@ -1,15 +1,11 @@
 //! The last Backup of a Service whose data policy is `Snapshot`: taken when nothing of it runs any more, before its data goes.
 
-use serde_json::json;
-
 use super::data;
 use crate::{
-    api::{BACKUP, Backup, Service, TRIGGER, service::DataPolicy},
-    kinds::Of,
+    api::{Service, service::DataPolicy},
     plan::{
         Kept, Seen, Step,
-        backup::record::Memory,
-        build::meta::Child,
+        backup::safety::{Progress, Safety, lacks},
         facts::{Namespace, PersistentVolumeClaim},
     },
 };
@@ -36,55 +32,32 @@ pub fn copy(service: &Service, me: &Kept, seen: &Seen<'_>) -> Copy {
     if !asked || ending || !full {
         return Copy::Taken;
     }
-    let name = name(me);
-    let found = seen.get::<Backup>(&name);
-    let Some(found) = found.filter(|found| found.kept.owner.as_deref() == Some(&*me.uid)) else {
-        return Copy::Coming(taking(me, name));
+    let service = &*me.id.name;
+    let wanted = Safety {
+        name: name(me),
+        trigger: "Final",
+        services: vec![service],
+        notes: format!("What Service {service} held when it was deleted"),
+        delete_at: None,
     };
-    let keep = Step::Keep(found.kept.id.clone());
-    let failed = |why: &str| {
-        let fix = format!(
-            "Its data is kept: its last Backup {name} failed. Put that right and delete that Backup, and another is taken; or set dataPolicy to Retain or Delete. {why}"
-        );
-        Copy::Failed(keep.clone(), name.clone(), fix)
+    let (step, progress) = wanted.of(me, seen);
+    let why = match progress {
+        Progress::UnderWay => return Copy::Coming(step),
+        Progress::Hindered(why) => why,
+        Progress::Ended(memory) => match lacks(&memory, service) {
+            None => return Copy::Taken,
+            Some(why) => why,
+        },
     };
-    match Memory::of(seen, &found.kept).filter(|memory| memory.finished.is_some()) {
-        Some(memory) if memory.is_good(&me.id.name) => Copy::Taken,
-        Some(memory) => {
-            let outcome = memory.outcomes.get(&*me.id.name);
-            let why = outcome.and_then(|outcome| outcome.error.as_deref());
-            failed(why.unwrap_or("it holds nothing."))
-        }
-        None => {
-            let said = found.status.iter().flat_map(|status| &status.conditions);
-            let mut said = said.filter(|c| c.type_ == "Stalled" && c.status == "True");
-            match said.next() {
-                Some(stalled) => failed(&stalled.message),
-                None => Copy::Coming(keep),
-            }
-        }
-    }
+    let name = wanted.name;
+    let fix = format!(
+        "Its data is kept: its last Backup {name} failed. Put that right and delete that Backup, and another is taken; or set dataPolicy to Retain or Delete. {why}"
+    );
+    Copy::Failed(step, name, fix)
 }
 
 /// Its name: another Service of the same name leaves another.
 fn name(me: &Kept) -> String {
     let uid8: String = me.uid.chars().take(8).collect();
     format!("{}-last-{uid8}", me.id.name)
-}
-
-fn taking(me: &Kept, name: String) -> Step {
-    let service = &me.id.name;
-    let want = Child::of(me, Of::Backup, name.clone())
-        .that_stays()
-        .label(TRIGGER, "Final")
-        .label(BACKUP, name)
-        .field(
-            "spec",
-            json!({
-                "serviceRef": {"name": &**service},
-                "notes": format!("What Service {service} held when it was deleted"),
-            }),
-        )
-        .want();
-    Step::Create(want, Vec::new())
 }

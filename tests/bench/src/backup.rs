@@ -30,12 +30,12 @@ spec: {name: bytes, description: A database to copy, plan: Paid}
 apiVersion: roadstead.dev/v1alpha1
 kind: Service
 metadata: {name: db, namespace: instance-bytes}
-spec: {classRef: {name: postgres}, tier: Production, storage: {size: 8Gi}}
+spec: {classRef: {name: postgres}, storage: {size: 8Gi}}
 ---
 apiVersion: roadstead.dev/v1alpha1
 kind: Service
 metadata: {name: twin, namespace: instance-bytes}
-spec: {classRef: {name: postgres}, tier: Production, storage: {size: 8Gi}}
+spec: {classRef: {name: postgres}, storage: {size: 8Gi}}
 ";
 
 const BACKUP: &str = "\
@@ -49,7 +49,7 @@ const ANEW: &str = "\
 apiVersion: roadstead.dev/v1alpha1
 kind: Service
 metadata: {name: back, namespace: instance-bytes}
-spec: {classRef: {name: postgres}, tier: Production, storage: {size: 8Gi}, restoreFrom: {backupRef: {name: bytes}, service: db}}
+spec: {classRef: {name: postgres}, storage: {size: 8Gi}, restoreFrom: {backupRef: {name: bytes}, service: db}}
 ";
 
 /// A database on a cluster of its own.
