@@ -142,6 +142,6 @@ stories! {
     ALONE;
     quiet: where_nothing_changes_nothing_is_written;
     gitops: our_words_stay_ours_beside_argo_cd_and_kubevela;
-    backup: a_restore_outlives_its_operator;
+    backup: no_crash_loses_data_or_leaves_anything_behind;
     leaving: the_product_goes_comes_back_and_lets_go;
 }

@@ -7,11 +7,11 @@ use super::{database::asked, of_service, taken, until_reason};
 use crate::{service::Engine, world::World};
 
 /// Nobody writes to the table while the session is open; what it wrote before says when that began.
-const HOLD: &str = "export PGHOST='$(HOST)' PGUSER='$(USERNAME)' PGDATABASE='$(DATABASE)' PGPASSWORD=\"$PASSWORD\"
+pub(super) const HOLD: &str = "export PGHOST='$(HOST)' PGUSER='$(USERNAME)' PGDATABASE='$(DATABASE)' PGPASSWORD=\"$PASSWORD\"
 (echo 'begin; lock table stream in exclusive mode;'; echo '\\! psql -qc \"insert into held default values\" && touch /tmp/held'; sleep 600) | psql -q";
 
 /// A class like postgres that asks for its data to be held still.
-async fn class(world: &World, name: &str, hold: &str) -> Result<()> {
+pub(super) async fn class(world: &World, name: &str, hold: &str) -> Result<()> {
     let class = world.kubectl("get serviceclass postgres -o yaml").await?;
     let mut class: serde_json::Value = serde_saphyr::from_str(&class)?;
     class["spec"]["backup"]["quiesce"] = json!({

@@ -1,21 +1,22 @@
 //! Backups with real bytes: what was there when a snapshot was taken comes back, and nothing later.
 
 mod cache;
+mod crash;
 mod database;
 mod hold;
 mod keeping;
 mod last;
-mod outlives;
 mod proof;
+mod steps;
 mod third;
 mod whole;
 
 pub use cache::*;
+pub use crash::*;
 pub use database::*;
 pub use hold::*;
 pub use keeping::*;
 pub use last::*;
-pub use outlives::*;
 pub use proof::*;
 pub use third::*;
 pub use whole::*;

@@ -190,6 +190,15 @@ pub fn end(processes: &[Identity], grace: Duration) -> Result<()> {
     )
 }
 
+/// Ends a process as a crash would, and returns when it is gone.
+pub fn kill(process: &Identity) -> Result<()> {
+    process.signal(Signal::KILL);
+    if gone(std::slice::from_ref(process), Duration::from_secs(20)) {
+        return Ok(());
+    }
+    bail!("the process {} does not end", process.pid)
+}
+
 fn gone(processes: &[Identity], patience: Duration) -> bool {
     let deadline = Instant::now() + patience;
     loop {

@@ -1,0 +1,191 @@
+//! A Backup and a Restore during which something is killed at each of their steps.
+
+use std::{collections::BTreeSet, fs, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use devcluster::process::{self, Identity};
+use tokio::time::Instant;
+
+use super::{
+    database::asked,
+    hold::{HOLD, class},
+    into_service, of_service,
+    steps::steps,
+    uid, until_reason,
+};
+use crate::{
+    service::Engine,
+    world::{PATIENCE, World},
+};
+
+const OPERATOR: &str = "-n roadstead-system -l app.kubernetes.io/name=roadstead";
+
+/// The processes are killed where they run. The Lease is cleared, or each time it would be waited for until it runs out.
+async fn operator(world: &World) -> Result<()> {
+    let list = format!("get pods {OPERATOR} -o jsonpath={{.items[*].metadata.uid}}");
+    let processes = world
+        .until("an operator runs that can be killed", || async {
+            let pods = world.kubectl(&list).await?;
+            let processes: Vec<Identity> = pods.split_whitespace().flat_map(in_pod).collect();
+            Ok((!processes.is_empty()).then_some(processes))
+        })
+        .await?;
+    processes.iter().try_for_each(process::kill)?;
+    let free = r#"patch lease roadstead -n roadstead-system --type=merge -p {"spec":{"holderIdentity":null}}"#;
+    world.kubectl(free).await?;
+    let fresh = format!("delete pods {OPERATOR} --grace-period=0 --force");
+    world.kubectl(&fresh).await.map(drop)
+}
+
+/// The processes of the operator in this pod, as the machine knows them.
+fn in_pod(uid: &str) -> Vec<Identity> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries.flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        let group = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        group.contains(uid) && program.ends_with("roadstead")
+    })
+    .filter_map(Identity::of)
+    .collect()
+}
+
+/// A Service whose data is held still while it is backed up, and who dies meanwhile.
+struct Round<'a> {
+    db: &'a Engine<'a>,
+    victim: &'a str,
+}
+
+impl Round<'_> {
+    /// Makes an object and kills at each of its steps until it is done.
+    async fn killed_at_each_step(&self, yaml: &str, what: &str, record: &str) -> Result<()> {
+        let Engine { world, ns, .. } = *self.db;
+        let (client, mut kills) = (world.client(), 0);
+        let over = format!("Secret {record} says finished-at");
+        let mut seen = steps(&client, ns).await?;
+        world.apply_in(ns, yaml).await?;
+        let deadline = Instant::now() + PATIENCE;
+        while !seen.contains(&over) {
+            ensure!(Instant::now() < deadline, "{what} does not end: {seen:?}");
+            // What has just been killed may leave a question without an answer.
+            let now: BTreeSet<String> = steps(&client, ns).await.unwrap_or_default();
+            if now.is_subset(&seen) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+            seen.extend(now);
+            let killed = operator(world).await;
+            killed.with_context(|| format!("{} at {seen:?}", self.victim))?;
+            kills += 1;
+        }
+        until_reason(world, what, ns, "Done").await?;
+        println!("{what}: {kills} crashes");
+        ensure!(kills >= 3, "{what} was not crashed at its steps: {kills}");
+        Ok(())
+    }
+
+    /// A row that was written before the Backup is back after the Restore, and one from after it is not.
+    async fn play(&self) -> Result<()> {
+        let Engine { world, ns, name } = *self.db;
+        let word = self.victim;
+        let before = Left::count(world, ns).await?;
+        asked(self.db, &format!("insert into marks values ('{word}')")).await?;
+        let backup = format!("b-{word}");
+        let what = format!("dbk/{backup}");
+        let record = format!("{backup}-backup");
+        self.killed_at_each_step(&of_service(&backup, name, ""), &what, &record)
+            .await?;
+        let free = "set lock_timeout = '5s'; insert into stream default values; insert into marks values ('lost')";
+        asked(self.db, free)
+            .await
+            .context("the data is still held")?;
+
+        let back = format!("r-{word}");
+        let restore = into_service(&back, &backup, name, name, &uid(self.db).await?);
+        let (what, record) = (format!("drs/{back}"), format!("{back}-restore"));
+        self.killed_at_each_step(&restore, &what, &record).await?;
+        until_reason(world, &format!("msvc/{name}"), ns, "Running").await?;
+        let kept = format!(
+            "select count(*) filter (where word = '{word}'), count(*) filter (where word = 'lost') from marks"
+        );
+        let rows = asked(self.db, &kept).await?;
+        ensure!(rows == "1|0", "rows from before and after: {rows}");
+        // The Backup, the safety Backup, and one new volume.
+        let after = Left {
+            backups: before.backups + 2,
+            snapshots: before.snapshots + 2,
+            claims: before.claims + 1,
+        };
+        ensure!(
+            Left::count(world, ns).await? == after,
+            "{before:?}, {after:?}"
+        );
+        Ok(())
+    }
+}
+
+/// What is there, besides what each round is to leave.
+#[derive(Debug, PartialEq, Eq)]
+struct Left {
+    backups: usize,
+    snapshots: usize,
+    claims: usize,
+}
+
+impl Left {
+    /// Counts, and sees that each snapshot and each claim has one volume, and that no Job is left.
+    async fn count(world: &World, ns: &str) -> Result<Self> {
+        let count = async |words: &str| -> Result<usize> {
+            Ok(world.kubectl(words).await?.split_whitespace().count())
+        };
+        let of = |what: &str| format!("get {what} -n {ns} -o name");
+        let (snapshots, claims) = (
+            count(&of("volumesnapshots")).await?,
+            count(&of("pvc")).await?,
+        );
+        let below = |what: &str, field: &str| {
+            format!(
+                "get {what} -o jsonpath={{.items[?(@.spec.{field}.namespace==\"{ns}\")].metadata.name}}"
+            )
+        };
+        let contents = count(&below("volumesnapshotcontents", "volumeSnapshotRef")).await?;
+        let volumes = count(&below("pv", "claimRef")).await?;
+        ensure!(
+            contents == snapshots,
+            "{contents} for {snapshots} snapshots"
+        );
+        ensure!(volumes == claims, "{volumes} volumes for {claims} claims");
+        world
+            .until("no Job is left", || async {
+                Ok((count(&of("jobs")).await? == 0).then_some(()))
+            })
+            .await?;
+        let backups = count(&of("dbk")).await?;
+        Ok(Self {
+            backups,
+            snapshots,
+            claims,
+        })
+    }
+}
+
+/// The operator is killed each time that a Backup or a Restore takes a step. Each ends as if nothing had
+/// happened: with its data, one safety Backup and one new volume, and the lock of its engine let go.
+pub async fn no_crash_loses_data_or_leaves_anything_behind(world: World) -> Result<()> {
+    let ns = world.instance("crash").await?;
+    class(&world, "crash", HOLD).await?;
+    let more = "  deletionPolicy: StopFirst\n";
+    let db = Engine::ready(&world, &ns, "db", "crash", more).await?;
+    let tables = "create table stream (at timestamptz default clock_timestamp()); create table held (like stream including defaults); create table marks (word text)";
+    asked(&db, tables).await?;
+    let round = Round {
+        db: &db,
+        victim: "operator",
+    };
+    round.play().await?;
+    world.remove("crash").await?;
+    world.kubectl("delete serviceclass crash").await.map(drop)
+}
