@@ -31,6 +31,8 @@ const SILENCE: Duration = Duration::from_secs(360);
 const FIRST: Duration = Duration::from_millis(200);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(30);
+/// The longest wait for a server that does not answer at all: asking it costs nothing, and it comes back without a word.
+const NEAR: Duration = Duration::from_secs(5);
 /// How often a cluster is asked for a kind that it lacks, such as snapshots of volumes: it may learn it later.
 const LACKING: Duration = Duration::from_secs(120);
 /// From this wait on, people are told.
@@ -122,7 +124,7 @@ impl Watches {
         wait: &mut Duration,
     ) {
         let mut stream = pin!(stream);
-        let mut lists = true;
+        let (mut lists, mut silent) = (true, false);
         loop {
             let next = if lists {
                 let next = tokio::time::timeout(SILENCE, stream.next()).await;
@@ -150,8 +152,14 @@ impl Watches {
                         tokio::time::sleep(LACKING).await;
                         continue;
                     }
+                    // Who answers again, or says that this is too old, is well again, however long the way there was.
+                    if (silent && code != 0) || (code == 410 && !lists) {
+                        *wait = FIRST;
+                    }
+                    silent = code == 0;
                     tokio::time::sleep(*wait).await;
-                    *wait = (*wait * 2).min(LONGEST);
+                    let longest = if code == 0 { NEAR } else { LONGEST };
+                    *wait = (*wait * 2).min(longest);
                     if code == 410 {
                         return;
                     }

@@ -291,3 +291,20 @@ async fn a_namespace_that_ends_before_it_could_be_read_holds_up_nobody() {
     let woken = watches.queue.next().now_or_never().flatten();
     assert_eq!(woken, Some(id(Of::Cronjob, "held")));
 }
+
+/// F24: after an outage of some seconds a watch began again only half a minute after the server had come back.
+#[tokio::test(start_paused = true)]
+async fn a_watch_begins_again_at_once_when_the_server_is_back() {
+    let watches = watches();
+    let mut events = listed(&[cronjob("a", 1)]);
+    let lost = || std::io::Error::other("refused");
+    let lost = || Err(Error::WatchStartFailed(kube::Error::Service(lost().into())));
+    events.extend((0..8).map(|_| lost()));
+    // A server that has just started knows no rights yet.
+    events.push(Err(Error::WatchStartFailed(kube::Error::Api(refused(403)))));
+    events.push(Err(Error::WatchError(refused(410))));
+    let since = Instant::now();
+    feed(&watches, Of::Cronjob, events).await;
+    let outage = Duration::from_millis(200 + 400 + 800 + 1600 + 3200 + 3 * 5000);
+    assert_eq!(since.elapsed(), outage + Duration::from_millis(200 + 200));
+}
