@@ -206,4 +206,56 @@ mod tests {
             "the newest of the month stands for it"
         );
     }
+
+    /// Of each hour the newest stands for it, and the same hour of another day is another.
+    #[test]
+    fn one_an_hour_is_kept_for_as_many_hours_as_are_asked_for() {
+        let at = |minutes: i64| Candidate {
+            name: format!("m{minutes:04}"),
+            at: day(0, true).at + SignedDuration::from_mins(minutes),
+            ..day(0, true)
+        };
+        let all = [at(0), at(20), at(60), at(80), at(24 * 60)];
+        let rules = |hourly| Retention {
+            hourly: Some(hourly),
+            ..Retention::default()
+        };
+        assert_eq!(names(&all, &rules(2)), ["m0080", "m1440"]);
+        assert_eq!(names(&all, &rules(9)), ["m0020", "m0080", "m1440"]);
+    }
+
+    #[test]
+    fn the_last_that_was_proven_stays_beside_the_last_good_one() {
+        let mut all: Vec<Candidate> = (0..5).map(|n| day(n, true)).collect();
+        all[0].verified = true;
+        all[1].verified = true;
+        assert_eq!(names(&all, &Retention::default()), ["d001", "d004"]);
+    }
+
+    /// What is as old as the rule allows is too old.
+    #[test]
+    fn what_is_too_old_goes_though_there_is_room() {
+        let all: Vec<Candidate> = (0..5).map(|n| day(n, true)).collect();
+        let rules = Retention {
+            keep_last: Some(9),
+            max_age_days: Some(2),
+            ..Retention::default()
+        };
+        assert_eq!(names(&all, &rules), ["d003", "d004"]);
+    }
+
+    #[test]
+    fn of_two_of_one_moment_the_later_name_is_the_newer() {
+        let twin = |name: &str| Candidate {
+            name: name.to_owned(),
+            ..day(0, true)
+        };
+        let rules = Retention {
+            keep_last: Some(1),
+            ..Retention::default()
+        };
+        for all in [[twin("a"), twin("b")], [twin("b"), twin("a")]] {
+            assert_eq!(names(&all, &rules), ["b"]);
+        }
+    }
 }
