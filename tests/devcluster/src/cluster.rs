@@ -169,6 +169,14 @@ impl Cluster {
         self.own.as_ref().map(|own| &own.state)
     }
 
+    /// Kills a program of the cluster as a crash would, such as `etcd` or `node1-kubelet`, and starts it again.
+    /// Returns which process it was, and which it is now; that it answers again is for the caller to wait for.
+    pub fn crash(&mut self, program: &str) -> Result<(Identity, Identity)> {
+        let own = self.own.as_mut();
+        let own = own.context("only a cluster of devcluster's own crashes when told")?;
+        own.state.crash(&own.place, program)
+    }
+
     /// Brings an image into every node.
     pub fn load_image(&self, image: &Image) -> Result<Archive> {
         let archive = image.archive()?;

@@ -79,16 +79,16 @@ impl Identity {
 }
 
 /// What to start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// The name that people and the log file call it by.
     pub name: String,
     /// The program's file.
     pub file: PathBuf,
-    /// Its arguments.
-    pub arguments: Vec<OsString>,
+    /// Its arguments, as paths: a file holds them as text.
+    pub arguments: Vec<PathBuf>,
     /// Variables on top of the environment.
-    pub variables: Vec<(String, OsString)>,
+    pub variables: Vec<(String, PathBuf)>,
     /// The network namespace that it lives in.
     pub namespace: Option<String>,
 }
@@ -107,7 +107,7 @@ impl Program {
 
     /// Adds an argument.
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
-        self.arguments.push(argument.into());
+        self.arguments.push(argument.into().into());
         self
     }
 
@@ -120,7 +120,7 @@ impl Program {
 
     /// Sets a variable.
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.variables.push((name.to_owned(), value.into()));
+        self.variables.push((name.to_owned(), value.into().into()));
         self
     }
 
@@ -133,8 +133,9 @@ impl Program {
     /// Starts it in a session of its own, so that it outlives our terminal.
     pub fn start(&self, logs: &Path) -> Result<(Identity, PathBuf)> {
         let log = logs.join(format!("{}.log", self.name));
-        let file =
-            fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        // One that is started again goes on in the log of the first.
+        let file = fs::File::options().create(true).append(true).open(&log);
+        let file = file.with_context(|| format!("cannot write {}", log.display()))?;
         let mut words: Vec<OsString> = Vec::new();
         let session = run::find("setsid");
         words.extend(session.iter().map(|file| file.clone().into_os_string()));
@@ -145,7 +146,7 @@ impl Program {
             ]);
         }
         words.push(self.file.clone().into_os_string());
-        words.extend(self.arguments.iter().cloned());
+        words.extend(self.arguments.iter().map(OsString::from));
         let mut command = Command::new(&words[0]);
         command
             .args(&words[1..])

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     place::Place,
-    process::{Identity, Program},
+    process::{self, Identity, Program},
 };
 
 /// A program that was started for the cluster.
@@ -19,6 +19,9 @@ use crate::{
 pub struct Started {
     /// What it is called.
     pub name: String,
+    /// What was started.
+    #[serde(default)]
+    pub program: Program,
     /// Which process it is.
     pub process: Identity,
     /// Where it writes.
@@ -79,10 +82,22 @@ impl State {
         let (process, log) = program.start(&place.logs())?;
         self.programs.push(Started {
             name: program.name.clone(),
+            program: program.clone(),
             process,
             log,
         });
         self.save(place)
+    }
+
+    /// Kills a program as a crash would, and starts it again. Returns which process it was, and which it is now.
+    pub fn crash(&mut self, place: &Place, name: &str) -> Result<(Identity, Identity)> {
+        let started = self.programs.iter_mut().find(|p| p.name == name);
+        let started = started.with_context(|| format!("no program {name} was started"))?;
+        process::kill(&started.process)?;
+        let (now, _) = started.program.start(&place.logs())?;
+        let before = std::mem::replace(&mut started.process, now.clone());
+        self.save(place)?;
+        Ok((before, now))
     }
 
     /// The first program that has ended, though nobody asked it to.
@@ -141,6 +156,10 @@ mod tests {
         let again = State::load(&place).unwrap().unwrap();
         assert_eq!(again, state);
         assert_eq!(again.dead(), None);
+        let (before, now) = state.crash(&place, "sleeper").unwrap();
+        assert!(!before.alive() && now.alive());
+        assert_eq!(State::load(&place).unwrap().unwrap(), state);
+        let again = state.clone();
         crate::process::end(
             &[state.programs[0].process.clone()],
             std::time::Duration::from_secs(5),
