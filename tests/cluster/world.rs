@@ -100,6 +100,17 @@ impl World {
         &self.0.kubeconfig
     }
 
+    /// Kills a program of the cluster as a crash would, and starts it again.
+    pub async fn crash(&self, program: &str) -> Result<()> {
+        let mut cluster = self.0.cluster.lock().await;
+        let cluster = cluster.as_mut().context("the cluster has ended")?;
+        let (before, now) = cluster.crash(program)?;
+        if before.alive() || before == now {
+            bail!("{program} did not crash");
+        }
+        Ok(())
+    }
+
     /// Runs a program with the cluster's KUBECONFIG and tools, and tells what it said.
     pub async fn run(&self, words: &[&str], input: Option<&str>) -> Result<Said> {
         let (program, arguments) = words.split_first().context("an empty command")?;

@@ -20,6 +20,39 @@ use crate::{
 
 const OPERATOR: &str = "-n roadstead-system -l app.kubernetes.io/name=roadstead";
 
+/// What is killed.
+#[derive(Clone, Copy, Debug)]
+enum Victim {
+    /// Both replicas of the operator.
+    Operator,
+    /// The kubelet of each node.
+    Kubelet,
+}
+
+impl Victim {
+    /// Kills it.
+    async fn crash(self, world: &World) -> Result<()> {
+        match self {
+            Self::Operator => operator(world).await,
+            Self::Kubelet => {
+                for node in ["node1", "node2"] {
+                    world.crash(&format!("{node}-kubelet")).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn answers(world: &World, path: &str) -> Result<()> {
+    world
+        .until(&format!("{path} answers"), || async {
+            let said = world.try_kubectl(&format!("get --raw {path}")).await?;
+            Ok((said.code == 0 && said.out.trim() == "ok").then_some(()))
+        })
+        .await
+}
+
 /// The processes are killed where they run. The Lease is cleared, or each time it would be waited for until it runs out.
 async fn operator(world: &World) -> Result<()> {
     let list = format!("get pods {OPERATOR} -o jsonpath={{.items[*].metadata.uid}}");
@@ -56,7 +89,7 @@ fn in_pod(uid: &str) -> Vec<Identity> {
 /// A Service whose data is held still while it is backed up, and who dies meanwhile.
 struct Round<'a> {
     db: &'a Engine<'a>,
-    victim: &'a str,
+    victim: Victim,
 }
 
 impl Round<'_> {
@@ -77,11 +110,16 @@ impl Round<'_> {
                 continue;
             }
             seen.extend(now);
-            let killed = operator(world).await;
-            killed.with_context(|| format!("{} at {seen:?}", self.victim))?;
+            let killed = self.victim.crash(world).await;
+            killed.with_context(|| format!("{:?} at {seen:?}", self.victim))?;
             kills += 1;
         }
         until_reason(world, what, ns, "Done").await?;
+        world
+            .until("its engine can be asked", || async {
+                Ok(asked(self.db, "select 1").await.ok())
+            })
+            .await?;
         println!("{what}: {kills} crashes");
         ensure!(kills >= 3, "{what} was not crashed at its steps: {kills}");
         Ok(())
@@ -90,7 +128,7 @@ impl Round<'_> {
     /// A row that was written before the Backup is back after the Restore, and one from after it is not.
     async fn play(&self) -> Result<()> {
         let Engine { world, ns, name } = *self.db;
-        let word = self.victim;
+        let word = format!("{:?}", self.victim).to_lowercase();
         let before = Left::count(world, ns).await?;
         asked(self.db, &format!("insert into marks values ('{word}')")).await?;
         let backup = format!("b-{word}");
@@ -172,7 +210,7 @@ impl Left {
     }
 }
 
-/// The operator is killed each time that a Backup or a Restore takes a step. Each ends as if nothing had
+/// The operator, then the kubelets are killed each time that a Backup or a Restore takes a step. Each ends as if nothing had
 /// happened: with its data, one safety Backup and one new volume, and the lock of its engine let go.
 pub async fn no_crash_loses_data_or_leaves_anything_behind(world: World) -> Result<()> {
     let ns = world.instance("crash").await?;
@@ -181,11 +219,13 @@ pub async fn no_crash_loses_data_or_leaves_anything_behind(world: World) -> Resu
     let db = Engine::ready(&world, &ns, "db", "crash", more).await?;
     let tables = "create table stream (at timestamptz default clock_timestamp()); create table held (like stream including defaults); create table marks (word text)";
     asked(&db, tables).await?;
-    let round = Round {
-        db: &db,
-        victim: "operator",
-    };
-    round.play().await?;
+    for victim in [Victim::Operator, Victim::Kubelet] {
+        let round = Round { db: &db, victim };
+        round.play().await.with_context(|| format!("{victim:?}"))?;
+        for node in ["node1", "node2"] {
+            answers(&world, &format!("/api/v1/nodes/{node}/proxy/healthz")).await?;
+        }
+    }
     world.remove("crash").await?;
     world.kubectl("delete serviceclass crash").await.map(drop)
 }
