@@ -35,6 +35,8 @@ pub enum Fault {
     Stalls(u64, Duration),
     /// Each event of the watch comes twice.
     Repeats,
+    /// The list is what it was when it was asked for the first time.
+    Stale,
     /// Each event of the watch comes late, by up to this.
     Late(Duration),
 }

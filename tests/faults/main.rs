@@ -3,10 +3,12 @@
 //! Every run tells the same story, and must end in the state in which it ends when nothing goes wrong, with no object made twice and
 //! none left over. A fault that never struck proves nothing, and fails. `cargo test` plays a sample; `cargo faults` plays everything.
 
+mod events;
 mod fault;
 mod fuzz;
 mod operator;
 mod proxy;
+mod rivals;
 mod run;
 mod scenes;
 mod stage;
@@ -60,11 +62,38 @@ fn trials(theatre: &Arc<Theatre>) -> Vec<Trial> {
         let play = move || theatre.crash(share).map_err(run::failed);
         trials.push(Trial::test(name, play).with_ignored_flag(share % 20 != 7));
     }
+    trials.extend(outages(theatre));
     let theatre = theatre.clone();
     let lost = move || theatre.namespace_lost().map_err(run::failed);
     trials.push(Trial::test(
         "it_starts_while_a_namespace_ends_and_lets_go_in_it",
         lost,
     ));
+    trials
+}
+
+/// What goes wrong with a leader and with the control plane, as a whole.
+fn outages(theatre: &Arc<Theatre>) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    let mut add =
+        |name: String, rest: bool, play: fn(&Theatre, u64) -> anyhow::Result<()>, seed| {
+            let theatre = theatre.clone();
+            let play = move || play(&theatre, seed).map_err(run::failed);
+            trials.push(Trial::test(format!("outages::{name}"), play).with_ignored_flag(rest));
+        };
+    for seed in 1..=run::SEEDS {
+        let paused: fn(&Theatre, u64) -> _ = |t, seed| t.with(async |h| h.paused(seed).await);
+        let name = "a_leader_that_was_paused_writes_nothing_after_the_next";
+        add(format!("{name}::seed_{seed}"), seed > 1, paused, seed);
+        let etcd: fn(&Theatre, u64) -> _ = |t, seed| t.with(async |h| h.outage("etcd", seed).await);
+        add(format!("etcd_is_killed::seed_{seed}"), seed > 1, etcd, seed);
+        let api: fn(&Theatre, u64) -> _ =
+            |t, seed| t.with(async |h| h.outage("kube-apiserver", seed).await);
+        let name = "the_api_server_is_killed";
+        add(format!("{name}::seed_{seed}"), seed > 1, api, seed);
+    }
+    let stolen: fn(&Theatre, u64) -> _ = |t, _| t.with(async |h| h.stolen().await);
+    let name = "a_leader_whose_lease_is_stolen_waits_until_it_is_free";
+    add(name.to_owned(), true, stolen, 1);
     trials
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},
     sync::oneshot,
@@ -23,31 +24,43 @@ use crate::proxy::Proxy;
 pub struct Operator {
     /// What it talks through.
     pub proxy: Arc<Proxy>,
-    starts: Arc<AtomicU32>,
+    life: Life,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<()>>,
+}
+
+/// How often it was started, and which process it is now.
+#[derive(Clone, Default)]
+struct Life {
+    starts: Arc<AtomicU32>,
+    process: Arc<AtomicU32>,
 }
 
 impl Operator {
     /// Starts one, and starts it again whenever it ends.
     pub fn begin(proxy: Proxy, folder: &Path) -> Result<Self> {
+        Self::called("the-operator", proxy, folder)
+    }
+
+    /// The same, under a name of its own.
+    pub fn called(name: &str, proxy: Proxy, folder: &Path) -> Result<Self> {
         let kubeconfig = folder.join("operator.yaml");
         let server = format!("http://{}", proxy.address);
         std::fs::write(&kubeconfig, kubeconfig_of(&server))?;
         let log = folder.join("operator.log");
         let proxy = Arc::new(proxy);
-        let starts = Arc::new(AtomicU32::new(0));
+        let life = Life::default();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(watch_over(
-            kubeconfig,
+            [name.to_owned(), kubeconfig.display().to_string()],
             log,
             proxy.clone(),
-            starts.clone(),
+            life.clone(),
             stopped,
         ));
         Ok(Self {
             proxy,
-            starts,
+            life,
             stop,
             task,
         })
@@ -55,7 +68,23 @@ impl Operator {
 
     /// How often it was started.
     pub fn starts(&self) -> u32 {
-        self.starts.load(Ordering::Relaxed)
+        self.life.starts.load(Ordering::Relaxed)
+    }
+
+    /// Has it stand still, as one whose machine is overloaded does.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Has it go on.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let id = self.life.process.load(Ordering::Relaxed);
+        let pid = Pid::from_raw(id.cast_signed()).context("it does not run")?;
+        Ok(kill_process(pid, signal)?)
     }
 
     /// Ends it in good order.
@@ -66,15 +95,17 @@ impl Operator {
 }
 
 async fn watch_over(
-    kubeconfig: PathBuf,
+    [name, kubeconfig]: [String; 2],
     log: PathBuf,
     proxy: Arc<Proxy>,
-    starts: Arc<AtomicU32>,
+    life: Life,
     mut stopped: oneshot::Receiver<()>,
 ) -> Result<()> {
     loop {
-        let mut child = start(&kubeconfig, &log)?;
-        starts.fetch_add(1, Ordering::Relaxed);
+        let mut child = start(&name, &kubeconfig, &log)?;
+        life.process
+            .store(child.id().unwrap_or(0), Ordering::Relaxed);
+        life.starts.fetch_add(1, Ordering::Relaxed);
         tokio::select! {
             ended = child.wait() => {
                 ended?;
@@ -84,9 +115,9 @@ async fn watch_over(
                 child.wait().await?;
             }
             _ = &mut stopped => {
-                let pid = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
+                let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
                 let pid = pid.context("it has ended by itself")?;
-                rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+                kill_process(pid, Signal::TERM)?;
                 child.wait().await?;
                 return Ok(());
             }
@@ -95,10 +126,10 @@ async fn watch_over(
 }
 
 /// A container keeps its name when it is started again; so does this.
-fn start(kubeconfig: &Path, log: &Path) -> Result<Child> {
+fn start(name: &str, kubeconfig: &str, log: &Path) -> Result<Child> {
     let log = File::options().create(true).append(true).open(log)?;
     Command::new(env!("CARGO_BIN_EXE_roadstead"))
-        .args(["--identity", "the-operator", "--listen", "127.0.0.1:0"])
+        .args(["--identity", name, "--listen", "127.0.0.1:0"])
         .env("KUBECONFIG", kubeconfig)
         .env("RUST_LOG", "info,roadstead=debug")
         .stdin(Stdio::null())

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::Instant,
 };
 
 use anyhow::Result;
@@ -15,12 +15,15 @@ use axum::{
     http::{Method, StatusCode, header},
     response::Response,
 };
-use futures::{StreamExt, stream};
+use futures::stream;
 use kube::{Client, Config, config::KubeConfigOptions, config::Kubeconfig};
 use serde_json::json;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
-use crate::fault::{Fault, On, Strike, Trouble};
+use crate::{
+    events,
+    fault::{Fault, On, Strike, Trouble},
+};
 
 /// A proxy that runs until it is dropped.
 pub struct Proxy {
@@ -37,6 +40,8 @@ struct Shared {
     crash: Option<u64>,
     fell: Notify,
     writes: Mutex<Writes>,
+    /// The first answer to each list.
+    lists: Mutex<BTreeMap<String, Bytes>>,
 }
 
 /// The writes that the API server has carried out.
@@ -46,6 +51,8 @@ pub struct Writes {
     pub count: u64,
     /// How many objects were made, by the word in URLs.
     pub made: BTreeMap<String, u64>,
+    /// When each of them was answered, and what it was.
+    pub all: Vec<(Instant, String)>,
 }
 
 impl Drop for Proxy {
@@ -67,6 +74,7 @@ impl Proxy {
             crash,
             fell: Notify::new(),
             writes: Mutex::default(),
+            lists: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -118,6 +126,8 @@ impl Shared {
         }
         let mut writes = self.writes();
         writes.count += 1;
+        let what = format!("{method} {path}");
+        writes.all.push((Instant::now(), what));
         if status == StatusCode::CREATED {
             let plural = match *method {
                 Method::POST => path.rsplit('/').next(),
@@ -142,6 +152,8 @@ fn on(request: &Request) -> Option<On> {
         true if path.contains("/leases") => None,
         true if query.is_some_and(|q| q.contains("limit=")) => Some(On::Lists),
         true => None,
+        // It asks what would be.
+        false if has("dryRun=All") => None,
         false if path.contains("/leases") => Some(On::Lease),
         false if path.contains("/events") => None,
         false => Some(On::Writes),
@@ -152,8 +164,10 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let on = on(&request);
     let strike = on.and_then(|on| shared.trouble.choose(on));
     match strike {
+        None if on == Some(On::Lists) => shared.listed(request).await.0,
         None => passed_on(&shared, on, request).await,
         Some(strike) if on == Some(On::Watches) => watched(&shared, request, strike).await,
+        Some(strike) if on == Some(On::Lists) => listed(&shared, request, strike).await,
         Some(strike) => {
             strike.count();
             struck(&shared, on, request, strike).await
@@ -226,6 +240,43 @@ async fn forward(shared: &Shared, request: Request) -> Response {
     }
 }
 
+impl Shared {
+    /// A list as it is, and as it was when it was asked for the first time.
+    async fn listed(&self, request: Request) -> (Response, Option<Bytes>) {
+        let what = request.uri().to_string();
+        let answer = forward(self, request).await;
+        if !answer.status().is_success() {
+            return (answer, None);
+        }
+        let (mut parts, body) = answer.into_parts();
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let Ok(now) = to_bytes(body, 64 << 20).await else {
+            return (cut(), None);
+        };
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = lists.get(&what).cloned();
+        lists.entry(what).or_insert_with(|| now.clone());
+        (Response::from_parts(parts, Body::from(now)), first)
+    }
+}
+
+/// A list with which something goes wrong.
+async fn listed(shared: &Shared, request: Request, strike: Strike) -> Response {
+    if let Fault::Refused(code) = strike.fault {
+        strike.count();
+        return refused(code);
+    }
+    let (answer, first) = shared.listed(request).await;
+    let (parts, body) = answer.into_parts();
+    let now = to_bytes(body, 64 << 20).await.unwrap_or_default();
+    let told = match (strike.fault, first) {
+        (Fault::Stale, Some(first)) if first != now => first,
+        _ => return Response::from_parts(parts, Body::from(now)),
+    };
+    strike.count();
+    Response::from_parts(parts, Body::from(told))
+}
+
 /// A watch in which something goes wrong: event by event.
 async fn watched(shared: &Shared, request: Request, strike: Strike) -> Response {
     let code = match strike.fault {
@@ -242,73 +293,7 @@ async fn watched(shared: &Shared, request: Request, strike: Strike) -> Response 
     }
     let (mut parts, body) = answer.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from_stream(events(body, strike)))
-}
-
-type Piece = Result<Bytes, std::io::Error>;
-
-/// The events of a watch, as the fault lets them through.
-fn events(body: Body, strike: Strike) -> impl futures::Stream<Item = Piece> + Send {
-    let source = body.into_data_stream().boxed();
-    let state = (source, Vec::new(), 0_u64, strike, false);
-    stream::unfold(
-        state,
-        async |(mut source, mut rest, mut told, strike, over)| {
-            if over {
-                return None;
-            }
-            let line = loop {
-                if let Some(end) = rest.iter().position(|b| *b == b'\n') {
-                    let tail = rest.split_off(end + 1);
-                    break std::mem::replace(&mut rest, tail);
-                }
-                match source.next().await {
-                    Some(Ok(piece)) => rest.extend_from_slice(&piece),
-                    _ => return None,
-                }
-            };
-            told += 1;
-            let (piece, over) = told_wrong(line, told, &strike).await;
-            Some((piece, (source, rest, told, strike, over)))
-        },
-    )
-}
-
-/// One event, and whether the watch is over with it.
-async fn told_wrong(line: Vec<u8>, told: u64, strike: &Strike) -> (Piece, bool) {
-    match strike.fault {
-        Fault::Breaks(after) if told > after => {
-            strike.count();
-            (Err(std::io::Error::other("broken off")), true)
-        }
-        Fault::Ends(after) if told > after => {
-            strike.count();
-            (Ok(Bytes::new()), true)
-        }
-        Fault::Expires(after) if told > after => {
-            strike.count();
-            let mut said = status(410, "Expired").to_string();
-            said = format!("{{\"type\":\"ERROR\",\"object\":{said}}}\n");
-            (Ok(said.into()), true)
-        }
-        Fault::Stalls(after, time) if told == after + 1 => {
-            strike.count();
-            tokio::time::sleep(time).await;
-            (Ok(line.into()), false)
-        }
-        Fault::Repeats => {
-            strike.count();
-            (Ok([line.clone(), line].concat().into()), false)
-        }
-        Fault::Late(most) => {
-            strike.count();
-            let most = u64::try_from(most.as_millis()).unwrap_or(1).max(1);
-            let roll = strike.roll.rotate_left(told as u32 % 64);
-            tokio::time::sleep(Duration::from_millis(roll % most)).await;
-            (Ok(line.into()), false)
-        }
-        _ => (Ok(line.into()), false),
-    }
+    Response::from_parts(parts, Body::from_stream(events::of(body, strike)))
 }
 
 /// An answer that breaks off: the connection goes with it.
@@ -339,7 +324,8 @@ fn refused(code: u16) -> Response {
     answer
 }
 
-fn status(code: u16, reason: &str) -> serde_json::Value {
+/// What the API server says of a failure.
+pub fn status(code: u16, reason: &str) -> serde_json::Value {
     json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": "put in the way by a test", "reason": reason, "code": code,

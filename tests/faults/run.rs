@@ -34,18 +34,22 @@ pub struct Theatre {
     made: OnceLock<Result<(tokio::runtime::Runtime, Mutex<House>), String>>,
 }
 
-struct House {
-    stage: Stage,
+pub struct House {
+    /// The cluster.
+    pub stage: Stage,
     undisturbed: Option<Outcome>,
     runs: u32,
 }
 
 /// How a run went: the states that it came to, and the writes up to the change and up to the end.
 #[derive(Clone)]
-struct Outcome {
-    made: String,
-    changed: String,
-    writes: Writes,
+pub struct Outcome {
+    /// The state after everything was made.
+    pub made: String,
+    /// The state after it was changed.
+    pub changed: String,
+    /// The writes up to then.
+    pub writes: Writes,
     ended: Writes,
 }
 
@@ -89,7 +93,8 @@ impl Theatre {
         self.with(async |house| house.namespace_lost().await)
     }
 
-    fn with(&self, act: impl AsyncFnOnce(&mut House) -> Result<()>) -> Result<()> {
+    /// Plays this in the house.
+    pub fn with(&self, act: impl AsyncFnOnce(&mut House) -> Result<()>) -> Result<()> {
         let made = self.made.get_or_init(|| {
             let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
             let stage = runtime.block_on(Stage::begin());
@@ -119,7 +124,7 @@ impl Theatre {
 
 impl House {
     /// The name of the next run, and where its logs are.
-    fn next(&mut self) -> Result<(String, PathBuf)> {
+    pub fn next(&mut self) -> Result<(String, PathBuf)> {
         self.runs += 1;
         let name = format!("run{:03}x", self.runs);
         let folder = self.stage.folder(&name)?;
@@ -127,7 +132,7 @@ impl House {
     }
 
     /// How the story ends when nothing goes wrong.
-    async fn undisturbed(&mut self) -> Result<Outcome> {
+    pub async fn undisturbed(&mut self) -> Result<Outcome> {
         if let Some(known) = &self.undisturbed {
             return Ok(known.clone());
         }
@@ -272,7 +277,7 @@ async fn settled(story: &Story<'_>, operator: &Operator, wanted: Option<&str>) -
 }
 
 /// No object is made twice, and no fault costs more than a few writes.
-fn judge(got: &Writes, wanted: &Writes, struck: &[(Rule, u32)]) -> Result<()> {
+pub fn judge(got: &Writes, wanted: &Writes, struck: &[(Rule, u32)]) -> Result<()> {
     let made = |writes: &Writes, plural: &str| writes.made.get(plural).copied().unwrap_or(0);
     for plural in ["jobs", "releases"] {
         let (got, wanted) = (made(got, plural), made(wanted, plural));

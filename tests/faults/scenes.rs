@@ -116,6 +116,14 @@ pub const SCENES: &[Scene] = &[
         ],
     ),
     scene(
+        "lists_are_older_than_what_was_seen",
+        true,
+        &[
+            rule(On::Watches, Expires(2), 2, 20),
+            rule(On::Lists, Stale, 2, 12),
+        ],
+    ),
+    scene(
         "the_lease_is_refused_at_first",
         false,
         &[rule(On::Lease, Refused(500), 1, 3)],

@@ -6,6 +6,8 @@ use anyhow::Result;
 use devcluster::{Cluster, Options, product};
 use kube::Client;
 
+use crate::story::until;
+
 /// A cluster with the product's kinds, rights and guards.
 pub struct Stage {
     /// The administrator's client.
@@ -25,6 +27,18 @@ impl Stage {
             account: product::without_operator(&cluster).await?,
             cluster,
         })
+    }
+
+    /// Kills a program of the control plane, which is started again; then waits until the API server answers.
+    pub async fn outage(&mut self, program: &str) -> Result<()> {
+        self.cluster.crash(program)?;
+        let client = self.client.clone();
+        until("the API server is ready again", || async {
+            let request = axum::http::Request::get("/readyz").body(Vec::new())?;
+            let said = client.request_text(request).await;
+            Ok(said.is_ok_and(|said| said == "ok").then_some(()))
+        })
+        .await
     }
 
     /// Where the logs of a run are.
