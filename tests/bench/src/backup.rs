@@ -112,7 +112,7 @@ impl Bytes {
         self.apply(ANEW).await?;
         self.ready("msvc/back")?;
         let anew = begun.elapsed();
-        self.holds("back-0", rows)?;
+        self.holds("back-0", "back", rows)?;
         self.sql("db", "delete from rows where i = 1")?;
         let uid = self.kubectl(&["get", "msvc/db", "-o", "jsonpath={.metadata.uid}"])?;
         let begun = Instant::now();
@@ -123,7 +123,7 @@ impl Bytes {
         .await?;
         self.ready("drs/bytes")?;
         let in_place = begun.elapsed();
-        self.holds("db-0", rows)?;
+        self.holds("db-0", "db", rows)?;
         Ok([backup, anew, in_place].map(|time| time.as_secs_f64()))
     }
 
@@ -176,7 +176,7 @@ impl Bytes {
         .await?;
         self.ready("pod/by-hand")?;
         let anew = begun.elapsed();
-        self.holds("by-hand", rows)?;
+        self.holds("by-hand", "db", rows)?;
         Ok((backup.as_secs_f64(), anew.as_secs_f64()))
     }
 
@@ -184,25 +184,25 @@ impl Bytes {
     fn dump(&self, rows: u32) -> Result<(f64, f64)> {
         let file = self.cluster.kubeconfig().with_file_name("dump.sql");
         let begun = Instant::now();
-        let mut dump = self.psql("db-0", "pg_dump")?;
+        let mut dump = self.psql("db-0", "db", "pg_dump")?;
         let done = dump.stdout(File::create(&file)?).status()?;
         ensure!(done.success(), "no dump");
         let backup = begun.elapsed();
         let begun = Instant::now();
-        let mut load = self.psql("twin-0", "psql --quiet")?;
+        let mut load = self.psql("twin-0", "twin", "psql --quiet")?;
         let done = load
             .stdin(File::open(&file)?)
             .stdout(Stdio::null())
             .status()?;
         ensure!(done.success(), "the dump was not taken");
         let anew = begun.elapsed();
-        self.holds("twin-0", rows)?;
+        self.holds("twin-0", "twin", rows)?;
         Ok((backup.as_secs_f64(), anew.as_secs_f64()))
     }
 
     /// Whether every row is there.
-    fn holds(&self, pod: &str, rows: u32) -> Result<()> {
-        let mut ask = self.psql(pod, "psql -qAt -c 'select count(*) from rows'")?;
+    fn holds(&self, pod: &str, service: &str, rows: u32) -> Result<()> {
+        let mut ask = self.psql(pod, service, "psql -qAt -c 'select count(*) from rows'")?;
         let count = run::output(&mut ask)?;
         ensure!(count.trim() == rows.to_string(), "{pod} holds {count} rows");
         Ok(())
@@ -211,15 +211,19 @@ impl Bytes {
     fn sql(&self, service: &str, statement: &str) -> Result<String> {
         let mut ask = self.psql(
             &format!("{service}-0"),
+            service,
             &format!("psql -qAt -c \"{statement}\""),
         )?;
         run::output(&mut ask)
     }
 
-    /// A program of the engine in its pod, as its user.
-    fn psql(&self, pod: &str, program: &str) -> Result<Command> {
+    /// A program of the engine in a pod, with the password of a Service.
+    fn psql(&self, pod: &str, service: &str, program: &str) -> Result<Command> {
+        let secret = format!("secret/{service}-credentials");
+        let decode = "go-template={{.data.password | base64decode}}";
+        let password = self.kubectl(&["get", &secret, "-o", decode])?;
         let line = format!(
-            "PGHOST=127.0.0.1 PGUSER=$POSTGRES_USER PGPASSWORD=$POSTGRES_PASSWORD PGDATABASE=$POSTGRES_DB {program}"
+            "PGHOST=127.0.0.1 PGUSER=$POSTGRES_USER PGPASSWORD={password} PGDATABASE=$POSTGRES_DB {program}"
         );
         let mut command = self.cluster.kubectl()?;
         command.args(["exec", "-i", "-n", NS, pod, "--", "sh", "-c", &line]);
