@@ -63,6 +63,9 @@ pub async fn measure(mib: u32) -> Result<()> {
     let images = Images::load(&cluster)?;
     product::install(&cluster, &images)?;
     let bytes = Bytes { cluster };
+    // Tests make do with little memory; a database of this size does not.
+    let memory = r#"{"spec": {"gigabyte": "512Mi"}}"#;
+    bytes.kubectl(&["patch", "msc/postgres", "--type=merge", "-p", memory])?;
     bytes.apply(DECLARED).await?;
     bytes.ready("msvc/db")?;
     bytes.ready("msvc/twin")?;
