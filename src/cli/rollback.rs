@@ -27,15 +27,16 @@ pub struct Args {
     /// The environment
     #[arg(value_name = "ENVIRONMENT", add = ArgValueCompleter::new(complete::environments))]
     pub environment: String,
-    /// Number of the release to go back to [default: the last that succeeded before the one that serves]
-    #[arg(long, value_name = "NUMBER")]
-    pub to: Option<i64>,
+    /// Number or name of the release to go back to [default: the last that succeeded before the newest]
+    #[arg(long, value_name = "NUMBER|NAME", add = ArgValueCompleter::new(complete::releases))]
+    pub to: Option<String>,
 }
 
 /// What stands under the help.
 pub const HELP: &str = "\
 Image, containers, probe and variables are those of then; passwords of services are today's; release commands
 are not run. It holds until the configuration changes: what waits stands in status.pendingChanges.
+After a release that failed, it is the one that still serves that is gone back to: the change is taken back.
 
 With kubectl alone:
   kubectl create -f - <<EOF
@@ -55,12 +56,9 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let environment: Environment = cluster.get(Of::Environment, &target.name).await?;
     let releases = track::of_environment(&cluster, &target.name).await?;
     let serving = environment.status.as_ref().and_then(|s| s.current_release);
-    let source = choose(&releases, serving, args.to)?;
-    let number = number(source).unwrap_or_default();
-    note(&format!(
-        "rolling {target} back to what release {number} (release/{}) ran",
-        source.name_any()
-    ));
+    let to = args.to.as_deref().map(Wanted::parse).transpose()?;
+    let source = choose(&releases, serving, to.as_ref())?;
+    note(&announcement(&target, source, serving));
     let release = Release::new(
         "",
         ReleaseSpec {
@@ -93,12 +91,63 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     verdict.map(drop)
 }
 
-/// The release to go back to: the one that was named, or the last that succeeded before what serves.
-fn choose(
-    releases: &[Release],
+/// What is about to happen.
+fn announcement(target: &Target, source: &Release, serving: Option<i64>) -> String {
+    let number = number(source).unwrap_or_default();
+    let name = source.name_any();
+    if serving == Some(number) {
+        format!(
+            "rolling {target} back to release {number} (release/{name}), which still serves: what came after it is taken back"
+        )
+    } else {
+        format!("rolling {target} back to what release {number} (release/{name}) ran")
+    }
+}
+
+/// A release as people name it.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    Number(i64),
+    Name(String),
+}
+
+impl Wanted {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        if let Ok(number) = text.parse() {
+            return Ok(Self::Number(number));
+        }
+        let named = Target::parse(text, &[Of::Release]);
+        named.map(|target| Self::Name(target.name)).map_err(|_| {
+            Failure::usage(
+                format!("`{text}` is neither the number nor the name of a release"),
+                "write a number such as 3, or a name such as shop-live-3: kubectl get rel",
+            )
+        })
+    }
+
+    fn find<'a>(&self, releases: &'a [Release]) -> Option<&'a Release> {
+        match self {
+            Self::Number(wanted) => numbered(releases, *wanted),
+            Self::Name(name) => releases.iter().find(|r| r.name_any() == *name),
+        }
+    }
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Name(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+/// The release to go back to: the one that was named, or the last that succeeded before the newest.
+fn choose<'a>(
+    releases: &'a [Release],
     serving: Option<i64>,
-    to: Option<i64>,
-) -> Result<&Release, Failure> {
+    to: Option<&Wanted>,
+) -> Result<&'a Release, Failure> {
     let mut usable: Vec<&Release> = releases.iter().filter(|r| succeeded(r)).collect();
     usable.sort_by_key(|r| number(r));
     let numbers: Vec<String> = usable
@@ -115,6 +164,16 @@ fn choose(
             "make one with: kubectl roadstead release ENVIRONMENT",
         ));
     };
+    if let Some(newer) = newer(releases, serving) {
+        // One that serves and was deleted is not passed over in silence: that would go back one too far.
+        let serves = usable.iter().find(|r| number(r) == Some(serving));
+        return serves.copied().ok_or_else(|| {
+            Failure::refused(
+                format!("release {newer} does not serve, but release {serving} still does, and its object is gone"),
+                format!("name one that goes back further with --to; {those}"),
+            )
+        });
+    }
     let origin = origin(releases, serving);
     let before = |r: &&&Release| number(r).is_some_and(|n| n < origin);
     usable.iter().rfind(before).copied().ok_or_else(|| {
@@ -132,14 +191,14 @@ fn choose(
 fn named<'a>(
     releases: &'a [Release],
     serving: Option<i64>,
-    to: i64,
+    to: &Wanted,
     those: &str,
 ) -> Result<&'a Release, Failure> {
-    let Some(release) = numbered(releases, to) else {
+    let Some(release) = to.find(releases) else {
         return Err(Failure::new(
             Exit::NotFound,
             format!("there is no release {to} of the environment"),
-            those,
+            format!("name one by its number or its name; {those}"),
         ));
     };
     if !succeeded(release) {
@@ -148,13 +207,21 @@ fn named<'a>(
             those,
         ));
     }
-    if serving == Some(to) {
+    let serves = number(release).filter(|number| serving == Some(*number));
+    if serves.is_some_and(|number| newer(releases, number).is_none()) {
         return Err(Failure::refused(
-            format!("release {to} is the one that serves"),
+            format!("release {to} is the newest, and serves"),
             those,
         ));
     }
     Ok(release)
+}
+
+/// The newest release, if it is newer than the one that serves: it failed, or is on its way.
+fn newer(releases: &[Release], serving: i64) -> Option<i64> {
+    let counts = |r: &&Release| r.status.as_ref().and_then(track::end) != Some(End::Superseded);
+    let newest = releases.iter().filter(counts).filter_map(number).max();
+    newest.filter(|newest| *newest > serving)
 }
 
 /// The release whose code really serves: a rollback serves what an earlier one ran, so rolling back again goes further back.
@@ -220,8 +287,9 @@ mod tests {
         ]
     }
 
-    fn chosen(releases: &[Release], serving: i64, to: Option<i64>) -> Result<i64, Exit> {
-        choose(releases, Some(serving), to)
+    fn chosen(releases: &[Release], serving: i64, to: Option<&str>) -> Result<i64, Exit> {
+        let to = to.map(|text| Wanted::parse(text).unwrap());
+        choose(releases, Some(serving), to.as_ref())
             .map(|r| number(r).unwrap())
             .map_err(|f| f.exit)
     }
@@ -232,9 +300,28 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_failure_does_not_count() {
+    fn after_a_failure_it_is_the_serving_one_that_is_gone_back_to() {
         let mut releases = history();
         releases.push(release(9, "Failed", None));
+        assert_eq!(chosen(&releases, 8, None), Ok(8));
+        assert_eq!(chosen(&releases, 8, Some("8")), Ok(8));
+        assert_eq!(chosen(&releases, 8, Some("5")), Ok(5));
+        releases.push(release(10, "Succeeded", Some(8)));
+        assert_eq!(chosen(&releases, 10, None), Ok(5), "once more goes further");
+    }
+
+    #[test]
+    fn a_serving_one_that_was_deleted_is_not_passed_over() {
+        let mut releases = history();
+        releases.retain(|r| number(r) != Some(8));
+        releases.push(release(9, "Failed", None));
+        assert_eq!(chosen(&releases, 8, None), Err(Exit::Failed));
+    }
+
+    #[test]
+    fn what_was_superseded_does_not_count() {
+        let mut releases = history();
+        releases.push(release(9, "Superseded", None));
         assert_eq!(chosen(&releases, 8, None), Ok(5));
     }
 
@@ -246,18 +333,29 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_taken_when_it_succeeded() {
-        assert_eq!(chosen(&history(), 8, Some(4)), Ok(4));
-        assert_eq!(chosen(&history(), 8, Some(7)), Err(Exit::Failed));
-        assert_eq!(chosen(&history(), 8, Some(8)), Err(Exit::Failed));
-        assert_eq!(chosen(&history(), 8, Some(99)), Err(Exit::NotFound));
+    fn a_number_or_a_name_is_taken_when_it_succeeded() {
+        assert_eq!(chosen(&history(), 8, Some("4")), Ok(4));
+        assert_eq!(chosen(&history(), 8, Some("shop-4")), Ok(4));
+        assert_eq!(chosen(&history(), 8, Some("rel/shop-4")), Ok(4));
+        assert_eq!(chosen(&history(), 8, Some("7")), Err(Exit::Failed));
+        assert_eq!(chosen(&history(), 8, Some("8")), Err(Exit::Failed));
+        assert_eq!(chosen(&history(), 8, Some("99")), Err(Exit::NotFound));
+        assert_eq!(chosen(&history(), 8, Some("x")), Err(Exit::NotFound));
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_what_is_expected() {
+        let failure = Wanted::parse("3rd!").unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.fix.contains("number") && failure.fix.contains("name"));
     }
 
     #[test]
     fn without_an_earlier_success_it_is_refused_with_what_there_is() {
-        let failure = choose(&history(), Some(4), None).unwrap_err();
+        let first = [release(4, "Succeeded", None)];
+        let failure = choose(&first, Some(4), None).unwrap_err();
         assert_eq!(failure.exit, Exit::Failed);
-        assert!(failure.fix.contains("4, 5, 8"), "{}", failure.fix);
+        assert!(failure.fix.contains("succeeded: 4"), "{}", failure.fix);
         assert!(choose(&history(), None, None).is_err());
     }
 }
