@@ -115,7 +115,7 @@ impl Watches {
     }
 
     /// Bring what a watch tells into the cache, until it must be built anew: after an HTTP 410 on its start, from which kube's own
-    /// never recovers, or a list that never ends.
+    /// never recovers, an event that cannot be read, after which it goes on as if there had been none, or a list that never ends.
     pub async fn feed(
         &self,
         entry: &'static Entry,
@@ -160,7 +160,7 @@ impl Watches {
                     tokio::time::sleep(*wait).await;
                     let longest = if code == 0 { NEAR } else { LONGEST };
                     *wait = (*wait * 2).min(longest);
-                    if code == 410 {
+                    if code == 410 || is_garbled(&error) {
                         return;
                     }
                 }
@@ -234,4 +234,9 @@ impl Watches {
         }
         code
     }
+}
+
+/// Whether an event came that is no JSON.
+fn is_garbled(error: &Error) -> bool {
+    matches!(error, Error::WatchFailed(kube::Error::SerdeError(_)))
 }

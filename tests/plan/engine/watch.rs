@@ -77,6 +77,20 @@ async fn a_watch_that_the_server_calls_gone_is_built_anew() {
     );
 }
 
+/// kube's watcher tells of an event that it cannot read, and goes on after it: what it said is lost until the next list.
+#[tokio::test(start_paused = true)]
+async fn after_an_event_that_cannot_be_read_everything_is_listed_anew() {
+    let watches = watches();
+    let garbled = serde_json::from_str::<bool>("{").expect_err("no JSON");
+    let mut events = listed(&[cronjob("a", 1)]);
+    events.push(Err(Error::WatchFailed(kube::Error::SerdeError(garbled))));
+    events.push(Ok(Event::Apply(wire(&cronjob("never", 2)))));
+    feed(&watches, Of::Cronjob, events).await;
+    assert!(watches.cache.record(&id(Of::Cronjob, "a")).is_some());
+    let never = watches.cache.record(&id(Of::Cronjob, "never"));
+    assert!(never.is_none(), "the old stream is left");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_fails_backs_off_goes_on_and_forgets_it_when_it_is_well() {
     let watches = watches();
