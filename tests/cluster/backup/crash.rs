@@ -27,6 +27,8 @@ enum Victim {
     Operator,
     /// The kubelet of each node.
     Kubelet,
+    /// What the API server keeps everything in.
+    Etcd,
 }
 
 impl Victim {
@@ -39,6 +41,10 @@ impl Victim {
                     world.crash(&format!("{node}-kubelet")).await?;
                 }
                 Ok(())
+            }
+            Self::Etcd => {
+                world.crash("etcd").await?;
+                answers(world, "/readyz").await
             }
         }
     }
@@ -210,7 +216,7 @@ impl Left {
     }
 }
 
-/// The operator, then the kubelets are killed each time that a Backup or a Restore takes a step. Each ends as if nothing had
+/// The operator, then the kubelets, then etcd are killed each time that a Backup or a Restore takes a step. Each ends as if nothing had
 /// happened: with its data, one safety Backup and one new volume, and the lock of its engine let go.
 pub async fn no_crash_loses_data_or_leaves_anything_behind(world: World) -> Result<()> {
     let ns = world.instance("crash").await?;
@@ -219,7 +225,7 @@ pub async fn no_crash_loses_data_or_leaves_anything_behind(world: World) -> Resu
     let db = Engine::ready(&world, &ns, "db", "crash", more).await?;
     let tables = "create table stream (at timestamptz default clock_timestamp()); create table held (like stream including defaults); create table marks (word text)";
     asked(&db, tables).await?;
-    for victim in [Victim::Operator, Victim::Kubelet] {
+    for victim in [Victim::Operator, Victim::Kubelet, Victim::Etcd] {
         let round = Round { db: &db, victim };
         round.play().await.with_context(|| format!("{victim:?}"))?;
         for node in ["node1", "node2"] {

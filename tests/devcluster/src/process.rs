@@ -287,12 +287,14 @@ fn started(pid: i32) -> Option<String> {
     (!state.starts_with('Z')).then(|| started.trim().to_owned())
 }
 
-/// The start time in a line of `/proc/<pid>/stat`, unless it is that of a zombie.
+/// The start time in a line of `/proc/<pid>/stat`, unless it is that of a zombie all of whose threads have ended: the others still
+/// hold its sockets.
 fn parse_stat(line: &str) -> Option<String> {
     // The name stands in parentheses and may itself contain some.
-    let mut fields = line.rsplit_once(") ")?.1.split(' ');
-    let state = fields.next()?;
-    (!matches!(state, "Z" | "X")).then(|| fields.nth(18).map(str::to_owned))?
+    let fields: Vec<&str> = line.rsplit_once(") ")?.1.split(' ').collect();
+    let threads: u32 = fields.get(17)?.parse().ok()?;
+    let ended = matches!(fields.first(), Some(&("Z" | "X"))) && threads <= 1;
+    (!ended).then(|| fields.get(19).map(|time| (*time).to_owned()))?
 }
 
 #[cfg(test)]
@@ -304,6 +306,13 @@ mod tests {
         let line = "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 99 100";
         assert_eq!(parse_stat(line).as_deref(), Some("4711"));
         assert_eq!(parse_stat(&line.replace(" S ", " Z ")), None);
+    }
+
+    #[test]
+    fn a_zombie_whose_other_threads_run_on_has_not_ended() {
+        let line = "7 (etcd) Z 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 4711 99 100";
+        assert_eq!(parse_stat(line).as_deref(), Some("4711"));
+        assert_eq!(parse_stat(&line.replace(" 3 0 4711", " 0 0 4711")), None);
     }
 
     #[test]
