@@ -26,7 +26,7 @@ use super::{
     build::snapshot::{Record, Snapshot, serving},
     facts,
     home::Home,
-    restore::record as restore,
+    restore::holding,
     verdict::Verdict,
 };
 use crate::{
@@ -157,7 +157,7 @@ fn halt(scene: &Scene<'_>, home: &Home, environment: &Environment) -> Option<Hal
         return Some(Halt::Environment);
     }
     let services = environment.spec.services.iter().map(|a| a.name.as_str());
-    let (restore, service) = restore::under_way(scene.seen, services)?;
+    let (restore, service) = holding::under_way(scene.seen, services)?;
     Some(Halt::Restore { restore, service })
 }
 

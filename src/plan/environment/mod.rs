@@ -44,7 +44,7 @@ use super::{
     build::snapshot::{Phase, Record, Snapshot},
     facts,
     home::Home,
-    restore::record as restore,
+    restore::holding,
 };
 use crate::{
     api::{
@@ -261,7 +261,7 @@ fn restoring(scene: &Scene<'_>, serving: Option<&Record>) -> Option<Halt> {
         .into_iter()
         .flat_map(|record| record.templates.keys());
     let services = named.chain(used).map(String::as_str);
-    let (restore, service) = restore::under_way(scene.seen, services)?;
+    let (restore, service) = holding::under_way(scene.seen, services)?;
     Some(Halt::Restore { restore, service })
 }
 

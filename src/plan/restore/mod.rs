@@ -15,6 +15,7 @@
 pub mod record;
 
 mod course;
+pub mod holding;
 mod report;
 mod target;
 

@@ -127,22 +127,6 @@ pub fn begin(me: &Kept, parts: &[Part]) -> Step {
     remember(me, &name(&me.id.name), RECORD, &parts)
 }
 
-/// A Restore that is under way into one of these Services, and the Service.
-pub fn under_way<'a>(
-    seen: &Seen<'_>,
-    services: impl IntoIterator<Item = &'a str>,
-) -> Option<(String, String)> {
-    services.into_iter().find_map(|service| {
-        let is_open = |memory: &Memory| {
-            let mut parts = memory.parts.iter();
-            parts.any(|part| part.into == service && memory.is_open(&part.uid))
-        };
-        let mut all = into(seen, service).into_iter();
-        let (restore, _) = all.find(|(_, memory)| is_open(memory))?;
-        Some((restore.name().to_owned(), service.to_owned()))
-    })
-}
-
 /// The Restores that concern a Service, the oldest first, with what they remember.
 pub fn into(seen: &Seen<'_>, service: &str) -> Vec<(Found<Restore>, Memory)> {
     let mut all: Vec<(Found<Restore>, Memory)> = seen

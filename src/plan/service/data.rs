@@ -75,6 +75,18 @@ pub fn current(service: &Service, me: &Kept, seen: &Seen<'_>) -> DataName {
     newest.max_by_key(DataName::serial).unwrap_or(first)
 }
 
+/// Whether the engine was made with the data that counts.
+pub fn is_turned(service: &Service, me: &Kept, seen: &Seen<'_>) -> bool {
+    let set = seen.get::<StatefulSet>(&me.id.name);
+    let set = set.filter(|set| set.kept.owner.as_deref() == Some(&*me.uid));
+    set.is_some_and(|set| {
+        let first = first(service, me);
+        let template = set.kept.annotation("data");
+        let stands = template.and_then(|template| first.of_template(template));
+        stands.unwrap_or(first) == current(service, me, seen)
+    })
+}
+
 /// The data that this Restore makes: what it has begun to make, or a serial that nothing has had.
 pub fn next(service: &Service, me: &Kept, seen: &Seen<'_>, restore: &str) -> DataName {
     let first = first(service, me);
