@@ -2,7 +2,7 @@
 
 use super::{Name, Namespace, State, is_terminating};
 use crate::{
-    api::{Service, service::DataPolicy},
+    api::{Backup, Service, service::DataPolicy},
     plan::{Found, Gone, Kept, Seen, Step, facts::PersistentVolumeClaim, verdict::Verdict},
 };
 
@@ -15,6 +15,9 @@ const LEGIBLE: usize = 800;
 /// Data that goes with the Instance though nobody has said so.
 pub struct Doubt {
     claims: Vec<String>,
+    backups: Vec<String>,
+    /// Backups on legal hold: nobody may say that they go.
+    held: Vec<String>,
 }
 
 /// How far a deleted Instance has come whose Namespace is still there.
@@ -26,10 +29,20 @@ pub fn observe(me: &Kept, seen: &Seen<'_>, namespace: Namespace) -> State {
         held: namespace.kept.annotation("name").map(str::to_owned),
         refused: None,
     };
+    let backups = seen.list_in::<Backup>(namespace.name());
+    let names = |held: bool| -> Vec<String> {
+        let all = backups.iter();
+        let all = all.filter(|backup| !held || backup.spec.legal_hold == Some(true));
+        all.map(|backup| backup.name().to_owned()).collect()
+    };
     let doubt = Doubt {
         claims: doubtful(seen, &namespace),
+        backups: names(false),
+        held: names(true),
     };
-    if !doubt.claims.is_empty() && me.annotation("confirm-delete") != Some(&*me.id.name) {
+    let asks = !doubt.claims.is_empty() || !doubt.backups.is_empty();
+    let confirmed = me.annotation("confirm-delete") == Some(&*me.id.name);
+    if !doubt.held.is_empty() || (asks && !confirmed) {
         return State::Doubted { name, doubt };
     }
     State::Closing { namespace }
@@ -63,8 +76,24 @@ pub fn end(namespace: &Namespace) -> Option<Step> {
 
 /// The verdict on an Instance with data that nobody has said may go.
 pub fn doubted(me: &Kept, doubt: &Doubt) -> Verdict {
-    let named = listed(doubt.claims.iter().map(String::as_str));
-    let message = format!("Its data would be lost for good: volume claims {named}.");
+    if !doubt.held.is_empty() {
+        let held = listed(&doubt.held);
+        let message = format!("Backups that nothing deletes are in it, on legal hold: {held}.");
+        let fix = format!(
+            "Whoever may `release` Backups sets their spec.legalHold to false: kubectl get dbk -n instance-{}",
+            me.id.name
+        );
+        return Verdict::stalled("LegalHold", format!("{message} {fix}")).blocked("LegalHold", fix);
+    }
+    let kinds = [
+        ("volume claims", &doubt.claims),
+        ("Backups", &doubt.backups),
+    ];
+    let kinds = kinds.iter().filter(|(_, names)| !names.is_empty());
+    let kinds: Vec<String> = kinds
+        .map(|(kind, names)| format!("{kind} {}", listed(names)))
+        .collect();
+    let message = format!("Its data would be lost for good: {}.", kinds.join("; "));
     let fix = format!(
         "If all of it may go: kubectl annotate rinst {0} roadstead.dev/confirm-delete={0}",
         me.id.name
@@ -100,8 +129,7 @@ pub fn held_up(verdict: Verdict, namespace: &Namespace) -> Verdict {
     })
 }
 
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
+fn listed(names: &[String]) -> String {
     match names.split_at_checked(NAMED) {
         Some((first, rest)) if !rest.is_empty() => {
             format!("{} and {} more", first.join(", "), rest.len())

@@ -6,7 +6,7 @@
 //! | `Nameless` | another Instance has its name, and it has no Namespace yet, so nothing is made | the name is free, or it takes another |
 //! | `Lost` | somebody deletes its Namespace | the Namespace is gone: then it is made again |
 //! | `Living` | its Namespace is there or being made; `name` says what it is called meanwhile | it is deleted |
-//! | `Doubted` | deleted, but there is data that nobody has said may go | a person confirms, or the data goes |
+//! | `Doubted` | deleted, but there is data that nobody has said may go, or a Backup on legal hold | a person confirms, or the data goes; the hold is lifted |
 //! | `Closing` | deleted; its Namespace goes, with all that is in it | the Namespace is gone |
 //! | `Gone` | deleted, and nothing of it is left | at once |
 //!
