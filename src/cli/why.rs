@@ -109,9 +109,11 @@ impl Walk<'_> {
         if !self.visited.insert(target.to_string()) {
             return Ok(());
         }
+        let Some(waits) = own_waits(target, &chain, blockers(object)) else {
+            return Ok(());
+        };
         chain.push(target.to_string());
         let standing = Standing::of(object);
-        let waits = blockers(object);
         if waits.is_empty() && standing.is_ready() {
             return Ok(());
         }
@@ -191,6 +193,20 @@ impl Walk<'_> {
         }
         Ok(references)
     }
+}
+
+/// What an object waits for itself, for the one from which it was come to. An Application tells of all its Environments, which is not
+/// what one of them waits for.
+fn own_waits(target: &Target, chain: &[String], mut waits: Vec<Blocker>) -> Option<Vec<Blocker>> {
+    let environment = Of::Environment.entry().kind.to_lowercase();
+    let from_below = chain
+        .last()
+        .is_some_and(|last| last.starts_with(&environment));
+    if target.of != Of::Application || !from_below {
+        return Some(waits);
+    }
+    waits.retain(|blocker| !blocker.what.starts_with("EnvironmentStalled/"));
+    (!waits.is_empty()).then_some(waits)
 }
 
 /// Everything that a spec refers to: fields that end in `Ref`, and services by name.

@@ -125,3 +125,15 @@ fn what_waits_for_nothing_says_so_and_names_pending_changes() {
         "environment/shop waits for nothing: It is Running.\n  do: 1 of its changes wait for a release: kubectl roadstead release shop\n"
     );
 }
+
+#[test]
+fn an_environment_does_not_wait_for_another_of_its_application() {
+    let application = Target::new(Of::Application, "shop");
+    let waits = || vec![blocker("EnvironmentStalled/broken"), blocker("Locked/shop")];
+    let own = own_waits(&application, &["environment/live".into()], waits()).unwrap();
+    assert_eq!(own.len(), 1);
+    assert_eq!(own[0].what, "Locked/shop");
+    let others = vec![blocker("EnvironmentStalled/broken")];
+    assert!(own_waits(&application, &["environment/live".into()], others).is_none());
+    assert_eq!(own_waits(&application, &[], waits()).unwrap().len(), 2);
+}
