@@ -172,7 +172,7 @@ fn verdict(snapshot: &Snapshot, phase: Phase) -> Verdict {
         Phase::Failed => {
             let reason = note("reason").unwrap_or_else(|| "Failed".to_owned());
             let message = note("message").unwrap_or_else(|| "It failed.".to_owned());
-            let fix = "The Release before it goes on serving. Change the configuration, or make another Release.";
+            let fix = "Whatever served before it goes on serving. Change the configuration, or make another Release.";
             Verdict::stalled(&reason, message.clone())
                 .with("Succeeded", "False", &reason, message)
                 .blocked(format!("{reason}/{}", snapshot.name()), fix)
