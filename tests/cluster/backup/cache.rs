@@ -116,6 +116,8 @@ pub async fn data_moves_to_another_service_though_a_part_has_failed(world: World
         redis(&source, "GET word").await? == "after",
         "the source was touched"
     );
+    undone(&world, &ns).await?;
+    ensure!(redis(&target, "GET word").await? == "mine");
     let unusable = into_service("none", "both", "target", "plain", &uid(&target).await?);
     world.apply_in(&ns, &unusable).await?;
     until_reason(&world, "drs/none", &ns, "BackupNotUsable").await?;
@@ -148,5 +150,20 @@ async fn moved(world: &World, ns: &str, target: &str) -> Result<()> {
     world.condition("renv/shop-live", ns, "Ready").await?;
     let after = pods(world, ns).await?;
     ensure!(!after.trim().is_empty(), "its pods did not come back");
+    Ok(())
+}
+
+/// What was there before is put back, for which the pods make way once more.
+async fn undone(world: &World, ns: &str) -> Result<()> {
+    let before = pods(world, ns).await?;
+    let undo = format!("patch drs move -n {ns} --type=merge -p {{\"spec\":{{\"undo\":true}}}}");
+    world.kubectl(&undo).await?;
+    until_reason(world, "drs/move", ns, "Undone").await?;
+    world.condition("renv/shop-live", ns, "Ready").await?;
+    let after = pods(world, ns).await?;
+    let stayed = before
+        .lines()
+        .any(|pod| after.lines().any(|other| other == pod));
+    ensure!(!stayed && !after.trim().is_empty(), "{before}, {after}");
     Ok(())
 }
