@@ -5,6 +5,7 @@ mod page;
 mod wait;
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -14,15 +15,15 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use devcluster::{
     Cluster, Options, cluster,
-    place::checkout,
+    place::{Place, checkout},
     product::{self, Images},
     run,
 };
 
 /// Bring up a cluster, install Roadstead, apply the shop example, and show what runs.
 ///
-/// The cluster stays up until `cargo demo -- --down`. The first run builds Kubernetes and takes about ten minutes, the next takes
-/// seconds. With KUBECONFIG set it uses that cluster and builds none.
+/// The cluster stays up until `cargo demo -- --down`. The first run builds Kubernetes and Roadstead, which from nothing takes about
+/// half an hour on two cores; the next takes seconds. With KUBECONFIG set to another cluster it uses that and builds none.
 #[derive(Parser)]
 #[command(name = "cargo demo --")]
 struct Flags {
@@ -55,9 +56,8 @@ async fn main() -> ExitCode {
 }
 
 async fn demo(flags: Flags) -> Result<()> {
-    let external = std::env::var_os("KUBECONFIG")
-        .filter(|v| !v.is_empty())
-        .map(PathBuf::from);
+    let own = Place::new(NAME)?.kubeconfig("admin");
+    let external = foreign(std::env::var_os("KUBECONFIG"), &own);
     if let Some(port) = flags.door {
         return door::keep_open(port).await;
     }
@@ -85,6 +85,13 @@ async fn demo(flags: Flags) -> Result<()> {
     wait::until_ready(&cluster).await?;
     let port = door::open(cluster.kubeconfig())?;
     page::show(&cluster, &plugin, port).await
+}
+
+/// The cluster that KUBECONFIG leads to. That of the demo itself, which `--env` puts there, counts as none.
+fn foreign(kubeconfig: Option<OsString>, own: &Path) -> Option<PathBuf> {
+    let file = PathBuf::from(kubeconfig.filter(|value| !value.is_empty())?);
+    let real = |file: &Path| fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    (real(&file) != real(own)).then_some(file)
 }
 
 async fn stage(external: Option<&Path>, prefix: Option<&str>) -> Result<(Cluster, Images)> {
@@ -131,4 +138,20 @@ async fn environment(external: Option<&Path>) -> Result<()> {
     println!("export KUBECONFIG='{}'", cluster.kubeconfig().display());
     println!("export PATH='{}':\"$PATH\"", folders.join(":"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demos_own_kubeconfig_counts_as_none() {
+        let own = Path::new("/state/demo/kubeconfig/admin.yaml");
+        let leads = |to: &str| foreign(Some(to.into()), own);
+        assert_eq!(leads("/state/demo/kubeconfig/admin.yaml"), None);
+        assert_eq!(leads(""), None);
+        assert_eq!(foreign(None, own), None);
+        let other = "/home/me/.kube/config";
+        assert_eq!(leads(other), Some(PathBuf::from(other)));
+    }
 }
