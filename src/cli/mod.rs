@@ -5,7 +5,8 @@
 //! standard error.
 //!
 //! - [`scope`], [`target`], [`choice`], [`show`], [`fail`]: where to work, on what, how to answer, what to say when it cannot be done.
-//! - [`reach`], [`standing`], [`wait`], [`track`], [`turn`], [`progress`]: requests, how an object stands, and waiting for it.
+//! - [`reach`], [`standing`], [`users`], [`wait`], [`track`], [`turn`], [`progress`]: requests, how an object stands, whom it concerns, and
+//!   waiting for it.
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -43,6 +44,7 @@ pub mod track;
 pub mod turn;
 pub mod undo;
 pub mod uninstall;
+pub mod users;
 pub mod wait;
 pub mod why;
 

@@ -13,7 +13,7 @@ use super::{
     reach::{MANAGER, bare},
     scope::{Cluster, Scope},
     target::Target,
-    track,
+    track, users,
     wait::Waiting,
 };
 use crate::{
@@ -150,18 +150,9 @@ fn parts<'a>(backup: &'a Backup, args: &Args) -> Result<Vec<&'a BackupPart>, Fai
 
 /// What is lost from sight, for the one who is asked.
 fn overwrites(service: &Service, part: &BackupPart) -> String {
-    let users: Vec<&str> = service
-        .status
-        .iter()
-        .flat_map(|status| &status.attachments)
-        .map(|attachment| attachment.environment.as_str())
-        .collect();
-    let users = match users.as_slice() {
+    let users = match users::of(service).as_slice() {
         [] => "used by no environment".to_owned(),
-        users => format!(
-            "and with it environment/{}",
-            users.join(" and environment/")
-        ),
+        users => format!("and with it {}", users::list(users)),
     };
     format!(
         "service/{} stops ({users}), and gets the data of service/{} as of {}; its present data is kept for a week.",

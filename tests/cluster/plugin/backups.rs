@@ -36,6 +36,8 @@ pub async fn data_is_backed_up_put_back_and_that_undone(world: World) -> Result<
     let said = roadstead(&world, &format!("undo {name} {WHERE} --confirm {name}")).await?;
     let sentence = said.ok("undo")?;
     ensure!(redis(&cache, "GET word").await? == "after", "{sentence}");
+    let again = roadstead(&world, &format!("undo {name} {WHERE} --confirm {name}")).await?;
+    again.refused("is undone already")?;
 
     let anew = format!("{restore} --into twin");
     roadstead(&world, &anew).await?.ok("a new service")?;
