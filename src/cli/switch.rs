@@ -13,9 +13,10 @@ use super::{
     show::print,
     standing::state,
     target::{SWITCHABLE, Target, short},
+    users,
     wait::Waiting,
 };
-use crate::kinds::Of;
+use crate::{api::Environment, kinds::Of};
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,9 @@ pub async fn run(way: Way, args: &Args, scope: &Scope) -> Result<(), Failure> {
     let cluster = scope.connect().await?;
     let mut ended = Vec::new();
     for target in &targets {
+        if way == Way::Stop && target.of == Of::Service {
+            warn(&cluster, target, &targets).await?;
+        }
         ended.push(declare(&cluster, target, way).await?);
     }
     if !scope.no_wait {
@@ -76,6 +80,25 @@ pub async fn run(way: Way, args: &Args, scope: &Scope) -> Result<(), Failure> {
         }
     }
     answer(way, scope, &targets, &ended)
+}
+
+/// Names the environments that run and lose a Service that stops; those that are to stop with it do not.
+async fn warn(cluster: &Cluster, target: &Target, all: &[Target]) -> Result<(), Failure> {
+    let service = cluster.get(Of::Service, &target.name).await?;
+    let mut users = users::of(&service);
+    users.retain(|name| !all.contains(&Target::new(Of::Environment, name.as_str())));
+    if users.is_empty() {
+        return Ok(());
+    }
+    let environments: Vec<Environment> = cluster.list(Of::Environment).await?;
+    let users = users::running(users, &environments);
+    if !users.is_empty() {
+        note(&format!(
+            "note: {target} is used by {}, which will be without it",
+            users::list(&users)
+        ));
+    }
+    Ok(())
 }
 
 /// Writes the one field, unless it says so already.
