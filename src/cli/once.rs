@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, LogParams},
+    api::{DeleteParams, ListParams, LogParams},
     runtime::{WatchStreamExt, watcher},
 };
 use serde_json::json;
@@ -46,6 +46,10 @@ pub async fn run(environment: &str, command: &[String], scope: &Scope) -> Result
     let name = cronjob.name_any();
     let target = Target::new(Of::Cronjob, name.as_str());
     let done = play(&cluster, scope, &target, &cronjob).await;
+    let never_began = match &done {
+        Ok(Some(run)) if run.exit_code != Some(0) => refusal(&cluster, &name).await,
+        _ => None,
+    };
     let goes_on = match &done {
         Ok(run) => run.is_none(),
         Err(failure) => failure.exit == Exit::TimedOut,
@@ -56,7 +60,7 @@ pub async fn run(environment: &str, command: &[String], scope: &Scope) -> Result
         deleted.map_err(|e| Failure::from_api(&e, &format!("clean up {target}")))?;
     }
     match done? {
-        Some(run) => answer(scope, command, &run),
+        Some(run) => answer(scope, command, &run, never_began),
         None => {
             let sentence = format!(
                 "{target} runs it; read it with: kubectl roadstead logs acj/{name}, and end it with: kubectl delete acj {name}"
@@ -167,9 +171,42 @@ async fn write(pods: Api<Pod>, selector: String) {
     }
 }
 
-fn answer(scope: &Scope, command: &[String], run: &Run) -> Result<(), Failure> {
+/// Why the command never began, if the node says so.
+async fn refusal(cluster: &Cluster, cronjob: &str) -> Option<String> {
+    let params = ListParams::default().labels(&format!("{CRONJOB}={cronjob}"));
+    let pods = cluster.api::<Pod>().list(&params).await.ok()?;
+    pods.iter().find_map(not_begun)
+}
+
+/// What a node says of a container that it could not start: a word and a sentence, on one line.
+fn not_begun(pod: &Pod) -> Option<String> {
+    let statuses = pod.status.as_ref()?.container_statuses.iter().flatten();
+    let mut ended = statuses.filter_map(|s| s.state.as_ref()?.terminated.as_ref());
+    let refused = ended.find(|end| {
+        let why = end.reason.as_deref().unwrap_or_default();
+        matches!(why, "StartError" | "ContainerCannotRun")
+    })?;
+    let message = refused.message.as_deref().unwrap_or_default();
+    let words = refused.reason.iter().map(String::as_str);
+    let words: Vec<&str> = words.chain(message.split_whitespace()).collect();
+    Some(words.join(" ").replacen(' ', ": ", 1))
+}
+
+fn answer(
+    scope: &Scope,
+    command: &[String],
+    run: &Run,
+    never_began: Option<String>,
+) -> Result<(), Failure> {
     if !scope.output.is_for_people() {
         show::print(&scope.output.render(run)?)?;
+    }
+    if let Some(why) = never_began {
+        return Err(Failure::new(
+            run.exit_code.map_or(Exit::Failed, Exit::of),
+            format!("{} did not start: {why}", command.join(" ")),
+            "name a program that the image of the release has",
+        ));
     }
     match run.exit_code {
         Some(0) => Ok(()),
@@ -188,6 +225,23 @@ fn answer(scope: &Scope, command: &[String], run: &Run) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_is_not_there_is_told_in_the_words_of_the_node() {
+        let ended = |reason: &str| -> Pod {
+            let end =
+                json!({"exitCode": 128, "reason": reason, "message": "exec: \"sh\":\n not found"});
+            let status = json!({
+                "name": "command", "image": "i", "imageID": "i", "ready": false, "restartCount": 0,
+                "state": {"terminated": end},
+            });
+            serde_json::from_value(json!({"status": {"containerStatuses": [status]}})).unwrap()
+        };
+        let said = not_begun(&ended("StartError"));
+        assert_eq!(said.as_deref(), Some("StartError: exec: \"sh\": not found"));
+        assert_eq!(not_begun(&ended("Error")), None);
+        assert_eq!(not_begun(&Pod::default()), None);
+    }
 
     #[test]
     fn its_name_fits_and_says_what_it_is() {
