@@ -59,6 +59,7 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let target = target.map(|text| Target::parse(text, &[Of::Service, Of::Environment]));
     let target = target.transpose()?;
     let cluster = scope.connect().await?;
+    scope.instance_is_there(&cluster).await?;
     let environments: Vec<Environment> = cluster.list(Of::Environment).await?;
     let backups: Vec<Backup> = cluster.list(Of::Backup).await?;
     let lines = lines(&backups, &environments, target.as_ref());

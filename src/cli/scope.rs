@@ -13,8 +13,9 @@ use super::{
     complete,
     fail::{Exit, Failure},
     show::Output,
+    target::Target,
 };
-use crate::plan::home;
+use crate::{kinds::Of, plan::home};
 
 /// The flags that every verb has.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -85,6 +86,19 @@ impl Scope {
             )
         })?;
         Ok(Cluster { client, namespace })
+    }
+
+    /// Refuses an Instance that was named and is not there: for verbs that would find nothing in it, and say so.
+    pub async fn instance_is_there(&self, cluster: &Cluster) -> Result<(), Failure> {
+        let Some(name) = &self.instance else {
+            return Ok(());
+        };
+        let target = Target::parse(name, &[Of::Instance])?;
+        match cluster.find(&target).await {
+            Ok(None) => cluster.read(&target).await.map(drop),
+            // Who may not look at Instances may still look into one.
+            Ok(Some(_)) | Err(_) => Ok(()),
+        }
     }
 
     async fn config(&self) -> Result<Config, Failure> {

@@ -71,6 +71,7 @@ struct Row {
 /// Shows it.
 pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let cluster = scope.connect().await?;
+    scope.instance_is_there(&cluster).await?;
     let list = |of| rows(&cluster, of, args.all_namespaces);
     let mut overview = Overview {
         environments: list(Of::Environment).await?,

@@ -81,6 +81,11 @@ spec: {classRef: {name: no-such-class}, tier: Development}
     let missing = roadstead(&world, "why renv/nobody --instance plugin-why").await?;
     ensure!(missing.code == 4, "{missing:?}");
     missing.refused("there is no environment/nobody")?;
+    for verb in ["status", "backups"] {
+        let nowhere = roadstead(&world, &format!("{verb} --instance nowhere")).await?;
+        ensure!(nowhere.code == 4, "{nowhere:?}");
+        nowhere.refused("there is no instance/nowhere")?;
+    }
     a_lacking_template_is_found(&world, &ns).await?;
     world.remove("plugin-why").await
 }
