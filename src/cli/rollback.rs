@@ -52,11 +52,11 @@ With kubectl alone:
 /// Rolls back.
 pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let target = Target::parse(&args.environment, &[Of::Environment])?;
+    let to = args.to.as_deref().map(Wanted::parse).transpose()?;
     let cluster = scope.connect().await?;
     let environment: Environment = cluster.get(Of::Environment, &target.name).await?;
     let releases = track::of_environment(&cluster, &target.name).await?;
     let serving = environment.status.as_ref().and_then(|s| s.current_release);
-    let to = args.to.as_deref().map(Wanted::parse).transpose()?;
     let source = choose(&releases, serving, to.as_ref())?;
     note(&announcement(&target, source, serving));
     let release = Release::new(
