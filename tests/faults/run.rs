@@ -27,6 +27,8 @@ pub const CRASHES: u64 = 60;
 
 /// What wild specs are drawn from.
 const SEED: u64 = 1;
+/// How often wild specs of a kind are drawn of which none was taken.
+const ROUNDS: u64 = 8;
 
 /// Where the runs are played: made when the first begins.
 #[derive(Default)]
@@ -178,7 +180,16 @@ impl House {
         settled(&story, &operator, None).await?;
         let declared = async {
             for entry in fuzz::kinds() {
-                let tally = fuzz::declare(&operator, &story, entry.of, SEED, count).await?;
+                let mut tally = fuzz::Tally::default();
+                // Of some kinds nearly all is refused: they are drawn again until something is taken.
+                for seed in SEED..SEED + ROUNDS {
+                    let more = fuzz::declare(&operator, &story, entry.of, seed, count).await?;
+                    tally.refused += more.refused;
+                    tally.decided += more.decided;
+                    if tally.decided > 0 {
+                        break;
+                    }
+                }
                 eprintln!("{name}: {tally:?} of {}", entry.plural);
                 ensure!(tally.decided > 0, "no {} was taken", entry.plural);
             }
