@@ -80,10 +80,9 @@ pub fn is_turned(service: &Service, me: &Kept, seen: &Seen<'_>) -> bool {
     let set = seen.get::<StatefulSet>(&me.id.name);
     let set = set.filter(|set| set.kept.owner.as_deref() == Some(&*me.uid));
     set.is_some_and(|set| {
-        let first = first(service, me);
-        let template = set.kept.annotation("data");
-        let stands = template.and_then(|template| first.of_template(template));
-        stands.unwrap_or(first) == current(service, me, seen)
+        let first = first(service, me).template();
+        let stands = set.kept.annotation("data").unwrap_or(&first);
+        stands == current(service, me, seen).template()
     })
 }
 
