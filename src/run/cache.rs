@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     kinds::{KINDS, Of, Watch},
-    plan::{Id, Read},
+    plan::{Id, Read, home::namespace_of},
 };
 
 /// How long a watch may be refused before people are told. Rights that an Instance has just handed out take a moment to work.
@@ -88,6 +88,16 @@ impl Cache {
         let hosts = KINDS.iter().filter(|entry| entry.watch == Watch::Hosts);
         let mut records = hosts.filter_map(|entry| self.record(&Id::new(entry.of, "", ns)));
         records.any(|record| record.kept.deleting.is_some())
+    }
+
+    /// The Instance that a namespace is labelled for, where there is none that owns it: it hands out no right to watch there.
+    pub fn lacks(&self, ns: &str) -> Option<String> {
+        let record = self.record(&Id::new(Of::Namespace, "", ns))?;
+        let name = record.kept.label("instance")?;
+        let there = *namespace_of(name) == *ns
+            && (self.sync(Of::Instance, "") != Some(Progress::Synced)
+                || self.record(&Id::new(Of::Instance, "", name)).is_some());
+        (!there).then(|| name.to_owned())
     }
 
     /// Whether the watch that covers objects of a kind in a namespace is whole. If not, `who` is woken when it is.

@@ -216,6 +216,10 @@ impl Controller {
             Some(cause) => {
                 let before = record.status.as_deref().unwrap_or("{}");
                 let before = serde_json::from_str(before).unwrap_or_default();
+                let cause = match self.cache.lacks(&id.ns) {
+                    Some(instance) => Cause::NoInstance(instance),
+                    None => cause,
+                };
                 let trouble = Trouble::new(&id, "watch", cause);
                 self.say(record, report::refused(before, &trouble)).await?;
                 Ok(Pass::Unwatched)

@@ -2,7 +2,11 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{api::INSTANCE, kinds::Of, plan::Id};
+use crate::{
+    api::INSTANCE,
+    kinds::Of,
+    plan::{Id, home::namespace_of},
+};
 
 /// A request that failed.
 #[derive(Clone, Debug)]
@@ -32,6 +36,8 @@ pub enum Cause {
     Quota(String),
     /// Our account may not do it.
     Forbidden(String),
+    /// The namespace is labelled for an Instance that does not own it, by its name.
+    NoInstance(String),
     /// The namespace is being deleted.
     Ending,
     /// The object is refused as it is.
@@ -124,6 +130,7 @@ impl Trouble {
             Cause::NameTaken => "NameTaken",
             Cause::Quota(_) => "QuotaExceeded",
             Cause::Forbidden(_) => "Forbidden",
+            Cause::NoInstance(_) => "NoInstance",
             Cause::Invalid(_) => "Invalid",
             Cause::NoValue(_) => "SecretKeyMissing",
             Cause::Ending => "NamespaceTerminating",
@@ -133,7 +140,11 @@ impl Trouble {
 
     /// What it waits for, in the form of a blocker; nothing where it passes by itself.
     pub fn blocker(&self) -> Option<String> {
-        (!self.passes()).then(|| format!("{}/{}", self.reason(), self.object()))
+        let about = match self.cause {
+            Cause::NoInstance(_) => self.id.ns.to_string(),
+            _ => self.object(),
+        };
+        (!self.passes()).then(|| format!("{}/{about}", self.reason()))
     }
 
     /// One sentence that says what happened; stable.
@@ -143,6 +154,15 @@ impl Trouble {
             Cause::NameTaken => format!("{object} exists and was not made for this object"),
             Cause::Quota(name) => format!("ResourceQuota {name} leaves no room for {object}"),
             Cause::Forbidden(why) => format!("The operator may not {} {object}: {why}", self.verb),
+            Cause::NoInstance(name) if *self.id.ns == *namespace_of(name) => format!(
+                "Instance {name} does not exist, and the namespace {} is labelled for it",
+                self.id.ns
+            ),
+            Cause::NoInstance(name) => format!(
+                "The namespace {} is labelled for Instance {name}, whose namespace is {}",
+                self.id.ns,
+                namespace_of(name)
+            ),
             Cause::Invalid(why) => format!("The API server refuses {object}: {why}"),
             Cause::NoValue(key) => format!("{object} has no key {key}"),
             Cause::Ending => format!("{object} cannot be made: its namespace is being deleted"),
@@ -175,6 +195,12 @@ impl Trouble {
                 )
             }
             Cause::NoValue(key) => format!("Set key {key} of {object}"),
+            Cause::NoInstance(name) if *self.id.ns == *namespace_of(name) => format!(
+                "Create Instance {name}, or move this object to the namespace of one that exists: kubectl get rinst"
+            ),
+            Cause::NoInstance(_) => {
+                "Move this object to the namespace of an Instance: instance-<its name>".to_owned()
+            }
             _ => "Change what the message names".to_owned(),
         }
     }
