@@ -11,7 +11,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     edits::Edit,
-    stores::{Progress, Record, Stores},
+    stores::{Place, Progress, Record, Stores},
     trouble::Cause,
     wire::Fresh,
 };
@@ -78,9 +78,9 @@ impl Cache {
         self.read(|s| s.shelf(of).scopes.get(scope).map(|s| s.sync.clone()))
     }
 
-    /// The namespaces that a kind is watched in one by one.
-    pub fn scopes(&self, of: Of) -> Vec<Arc<str>> {
-        self.read(|s| s.shelf(of).scopes.keys().cloned().collect())
+    /// The places that a kind is watched in.
+    pub fn places(&self, of: Of) -> Vec<Place> {
+        self.read(|s| s.places(of).collect())
     }
 
     /// Whether a namespace that is watched by itself is being deleted.
@@ -164,32 +164,39 @@ impl Cache {
     }
 
     /// A watch begins a new list.
-    pub fn begin(&self, of: Of, scope: &str) {
-        if let Some(scope) = self.stores.write().scope(of, scope) {
+    pub fn begin(&self, of: Of, place: &Place) {
+        if let Some(scope) = self.stores.write().scope(of, place) {
             scope.buffer.clear();
         }
     }
 
     /// An object of that list.
-    pub fn buffer(&self, of: Of, scope: &str, fresh: Fresh) {
-        if let Some(scope) = self.stores.write().scope(of, scope) {
+    pub fn buffer(&self, of: Of, place: &Place, fresh: Fresh) {
+        if let Some(scope) = self.stores.write().scope(of, place) {
             scope.buffer.push(fresh);
         }
     }
 
-    /// The list is whole: it replaces what was there. Returns who must be woken.
-    pub fn swap(&self, of: Of, scope: &str) -> HashSet<Id> {
+    /// The version up to which this place is known already, if the list that is whole now contradicts it. Either it is older than that,
+    /// or we wrote while it was made, or what was newest has gone since.
+    pub fn doubted(&self, of: Of, place: &Place) -> Option<u64> {
+        self.read(|s| s.doubted(of, place))
+    }
+
+    /// The list is whole: it replaces what was there. Where it was in doubt, what is there by a newer list of names stays, and nothing
+    /// else comes. Returns who must be woken.
+    pub fn swap(&self, of: Of, place: &Place, live: Option<&HashSet<Id>>) -> HashSet<Id> {
         let mut wake = HashSet::new();
         let mut stores = self.stores.write();
-        stores.swap(of, scope, &mut wake);
+        stores.swap(of, place, live, &mut wake);
         self.ring(of, stores);
         wake
     }
 
     /// A watch was refused. What is kept stays.
-    pub fn failing(&self, of: Of, scope: &str, why: Cause) {
+    pub fn failing(&self, of: Of, place: &Place, why: Cause) {
         let mut stores = self.stores.write();
-        if let Some(scope) = stores.scope(of, scope)
+        if let Some(scope) = stores.scope(of, place)
             && scope.sync != Progress::Synced
         {
             let since = match scope.sync {
@@ -203,11 +210,11 @@ impl Cache {
     }
 
     /// The watch tells of an object, new or changed. Returns who must be woken.
-    pub fn watched(&self, scope: &str, fresh: Fresh) -> HashSet<Id> {
+    pub fn watched(&self, place: &Place, fresh: Fresh) -> HashSet<Id> {
         let mut wake = HashSet::new();
         let of = fresh.kept.id.of;
         let mut stores = self.stores.write();
-        if let Some(scope) = stores.scope(of, scope) {
+        if let Some(scope) = stores.scope(of, place) {
             scope.newest = scope.newest.max(fresh.kept.rv);
             stores.put(fresh, 0, &mut wake);
         }
@@ -216,10 +223,10 @@ impl Cache {
     }
 
     /// The watch tells that an object is gone. Returns who must be woken.
-    pub fn vanished(&self, scope: &str, id: &Id, rv: u64) -> HashSet<Id> {
+    pub fn vanished(&self, place: &Place, id: &Id, rv: u64) -> HashSet<Id> {
         let mut wake = HashSet::new();
         let mut stores = self.stores.write();
-        if let Some(scope) = stores.scope(id.of, scope) {
+        if let Some(scope) = stores.scope(id.of, place) {
             scope.newest = scope.newest.max(rv);
             if stores.record(id).is_some_and(|r| r.kept.rv <= rv) {
                 stores.remove(id, &mut wake);

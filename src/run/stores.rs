@@ -51,8 +51,28 @@ pub enum Progress {
     Synced,
 }
 
+/// Where a watch looks: in a namespace, or everywhere. A namespace that goes and comes again is another place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The namespace; empty where it is everywhere.
+    pub ns: Arc<str>,
+    /// How many places were known before it.
+    turn: u64,
+}
+
+impl Place {
+    /// All namespaces.
+    pub fn everywhere() -> Self {
+        Self {
+            ns: "".into(),
+            turn: 0,
+        }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Scope {
+    turn: u64,
     pub(super) buffer: Vec<Fresh>,
     pub(super) newest: u64,
     pub(super) sync: Progress,
@@ -78,6 +98,7 @@ pub(super) struct Stores {
     pub(super) readers: Readers,
     pub(super) waiting: HashMap<(Of, Arc<str>), HashSet<Id>>,
     pub(super) epoch: u64,
+    turns: u64,
 }
 
 impl Default for Stores {
@@ -98,6 +119,7 @@ impl Default for Stores {
             readers: Readers::default(),
             waiting: HashMap::new(),
             epoch: 0,
+            turns: 0,
         }
     }
 }
@@ -144,8 +166,20 @@ impl Stores {
         shelf.objects.get_mut(&id.ns)?.get_mut(&id.name)
     }
 
-    pub(super) fn scope(&mut self, of: Of, scope: &str) -> Option<&mut Scope> {
-        self.shelves[of as usize].scopes.get_mut(scope)
+    /// What is known of a watch. One that still looks at a place that has gone since is not heard.
+    pub(super) fn scope(&mut self, of: Of, place: &Place) -> Option<&mut Scope> {
+        let scopes = &mut self.shelves[of as usize].scopes;
+        let scope = scopes.get_mut(&place.ns);
+        scope.filter(|scope| scope.turn == place.turn)
+    }
+
+    /// The places that a kind is watched in.
+    pub(super) fn places(&self, of: Of) -> impl Iterator<Item = Place> {
+        let scopes = self.shelf(of).scopes.iter();
+        scopes.map(|(ns, scope)| Place {
+            ns: ns.clone(),
+            turn: scope.turn,
+        })
     }
 
     /// Whether the watch that covers objects of a kind in a namespace is whole. Where there is no Instance there is none, and nothing to
@@ -210,31 +244,59 @@ impl Stores {
         }
     }
 
-    pub(super) fn swap(&mut self, of: Of, scope: &str, wake: &mut HashSet<Id>) {
-        let Some(place) = self.scope(of, scope) else {
+    /// The version up to which this place is known already, if the list that has come contradicts it: it lacks what is newer than all
+    /// that it has, or has what had gone before.
+    pub(super) fn doubted(&self, of: Of, place: &Place) -> Option<u64> {
+        let scopes = &self.shelf(of).scopes;
+        let scope = scopes.get(&place.ns).filter(|s| s.turn == place.turn)?;
+        let list = &scope.buffer;
+        let there: HashMap<&Id, u64> = list.iter().map(|f| (&f.kept.id, f.kept.rv)).collect();
+        let newest = there.values().max().copied().unwrap_or(0);
+        let lacking = self.records(of, place).map(|r| (&r.kept.id, r.kept.rv));
+        let lacking = lacking.filter(|(id, rv)| *rv > newest && !there.contains_key(id));
+        let risen = there.iter().filter(|(id, _)| self.record(id).is_none());
+        let risen = risen.filter(|(_, rv)| **rv <= scope.newest);
+        let lacking = lacking.map(|(_, rv)| rv);
+        let known = lacking.chain(risen.map(|_| scope.newest)).max();
+        known.map(|rv| rv.max(scope.newest))
+    }
+
+    fn records<'a>(&'a self, of: Of, place: &'a Place) -> impl Iterator<Item = &'a Record> {
+        let spaces = self.shelf(of).objects.values();
+        let all = spaces.flat_map(|names| names.values());
+        all.filter(move |r| place.ns.is_empty() || r.kept.id.ns == place.ns)
+    }
+
+    /// The list replaces what was there, but for what is there by this newer list of names.
+    pub(super) fn swap(
+        &mut self,
+        of: Of,
+        place: &Place,
+        live: Option<&HashSet<Id>>,
+        wake: &mut HashSet<Id>,
+    ) {
+        let Some(scope) = self.scope(of, place) else {
             return;
         };
-        let list = std::mem::take(&mut place.buffer);
+        let mut list = std::mem::take(&mut scope.buffer);
+        list.retain(|fresh| live.is_none_or(|live| live.contains(&fresh.kept.id)));
         let newest = list.iter().map(|f| f.kept.rv).max().unwrap_or(0);
-        place.newest = place.newest.max(newest);
+        scope.newest = scope.newest.max(newest);
         let there: HashSet<Id> = list.iter().map(|f| f.kept.id.clone()).collect();
-        let gone = self.ids(of, scope).filter(|id| !there.contains(id));
+        let there = live.unwrap_or(&there);
+        let known = self.records(of, place).map(|r| r.kept.id.clone());
+        let gone = known.filter(|id| !there.contains(id));
         for id in gone.collect::<Vec<_>>() {
             self.remove(&id, wake);
         }
         for fresh in list {
             self.put(fresh, 0, wake);
         }
-        if let Some(place) = self.scope(of, scope) {
-            place.sync = Progress::Synced;
+        if let Some(scope) = self.scope(of, place) {
+            scope.sync = Progress::Synced;
         }
-        wake.extend(self.waiting.remove(&(of, scope.into())).unwrap_or_default());
-    }
-
-    fn ids<'a>(&'a self, of: Of, scope: &'a str) -> impl Iterator<Item = Id> + 'a {
-        let spaces = self.shelf(of).objects.values();
-        let all = spaces.flat_map(|names| names.values().map(|r| r.kept.id.clone()));
-        all.filter(move |id| scope.is_empty() || *id.ns == *scope)
+        let waiting = self.waiting.remove(&(of, place.ns.clone()));
+        wake.extend(waiting.unwrap_or_default());
     }
 
     fn index(&mut self, old: Option<&Kept>, new: Option<&Kept>, wake: &mut HashSet<Id>) {
@@ -310,10 +372,18 @@ impl Stores {
         for entry in KINDS.iter().filter(inside) {
             if there {
                 let scopes = &mut self.shelves[entry.of as usize].scopes;
-                scopes.entry(ns.clone()).or_default();
+                scopes.entry(ns.clone()).or_insert_with(|| {
+                    self.turns += 1;
+                    Scope {
+                        turn: self.turns,
+                        ..Scope::default()
+                    }
+                });
                 continue;
             }
-            for id in self.ids(entry.of, ns).collect::<Vec<_>>() {
+            let names = self.shelf(entry.of).objects.get(ns);
+            let ids = names.into_iter().flat_map(|names| names.values());
+            for id in ids.map(|r| r.kept.id.clone()).collect::<Vec<_>>() {
                 self.remove(&id, wake);
             }
             self.shelves[entry.of as usize].scopes.remove(ns);

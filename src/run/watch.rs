@@ -1,11 +1,17 @@
 //! The watches that feed the cache: one a kind, or one a kind and Instance. Each goes its own way: one that is slow or refused
 //! holds up no other.
 
-use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{Stream, StreamExt};
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
+    api::{ListParams, PartialObjectMeta, VersionMatch},
     runtime::watcher::{self, Error, Event, watcher},
 };
 use tokio::task::JoinHandle;
@@ -14,13 +20,14 @@ use tracing::{debug, warn};
 use super::{
     cache::Cache,
     queue::{Lane, Queue},
-    stores::Progress,
+    stores::{Place, Progress},
     trouble::Cause,
     wire::{Fresh, Wire, resource},
 };
 use crate::{
     api,
     kinds::{Entry, KINDS, Of, Watch},
+    plan::Id,
 };
 
 /// How long a watch lasts before the server ends it.
@@ -38,6 +45,9 @@ const LACKING: Duration = Duration::from_secs(120);
 /// From this wait on, people are told.
 const LASTING: Duration = Duration::from_secs(3);
 
+/// The names of what is there, where the list was in doubt.
+type Live = Option<HashSet<Id>>;
+
 /// What the watches feed.
 #[derive(Clone)]
 pub struct Watches {
@@ -54,7 +64,7 @@ impl Watches {
     pub fn start(self) {
         let inside: fn(&&Entry) -> bool = |e| e.watch == Watch::InInstances;
         for entry in KINDS.iter().filter(|e| !inside(e)) {
-            tokio::spawn(self.clone().watch(entry, "".into()));
+            tokio::spawn(self.clone().watch(entry, Place::everywhere()));
         }
         for entry in KINDS.iter().filter(inside) {
             tokio::spawn(self.clone().follow(entry));
@@ -63,55 +73,72 @@ impl Watches {
 
     /// Watch a kind in each Instance's namespace, as they come and go.
     async fn follow(self, entry: &'static Entry) {
-        let mut running: HashMap<Arc<str>, JoinHandle<()>> = HashMap::new();
+        let mut running: HashMap<Place, JoinHandle<()>> = HashMap::new();
         loop {
             let rung = self.cache.hosts.notified();
-            let wanted = self.cache.scopes(entry.of);
-            running.retain(|ns, task| {
-                let stays = wanted.contains(ns);
+            let wanted = self.cache.places(entry.of);
+            running.retain(|place, task| {
+                let stays = wanted.contains(place);
                 if !stays {
                     task.abort();
                 }
                 stays
             });
-            for ns in wanted {
+            for place in wanted {
                 running
-                    .entry(ns.clone())
-                    .or_insert_with(|| tokio::spawn(self.clone().watch(entry, ns)));
+                    .entry(place.clone())
+                    .or_insert_with(|| tokio::spawn(self.clone().watch(entry, place)));
             }
             rung.await;
         }
     }
 
     /// Watch a kind in a namespace, or everywhere.
-    async fn watch(self, entry: &'static Entry, scope: Arc<str>) {
+    async fn watch(self, entry: &'static Entry, place: Place) {
         let mut wait = FIRST;
         loop {
-            let ended = self.feed(entry, &scope, self.stream(entry, &scope), &mut wait);
+            let ended = self.feed(entry, &place, self.stream(entry, &place), &mut wait);
             ended.await;
+        }
+    }
+
+    fn api(&self, entry: &Entry, place: &Place) -> Api<Wire> {
+        let resource = resource(entry);
+        match &*place.ns {
+            "" => Api::all_with(self.client.clone(), &resource),
+            ns => Api::namespaced_with(self.client.clone(), ns, &resource),
         }
     }
 
     fn stream(
         &self,
         entry: &Entry,
-        scope: &str,
+        place: &Place,
     ) -> impl Stream<Item = watcher::Result<Event<Wire>>> + Send + use<> {
-        let resource = resource(entry);
-        let api: Api<Wire> = if scope.is_empty() {
-            Api::all_with(self.client.clone(), &resource)
-        } else {
-            Api::namespaced_with(self.client.clone(), scope, &resource)
+        let mut config = watcher::Config::default().timeout(LAST);
+        config.label_selector = label(entry).map(str::to_owned);
+        watcher(self.api(entry, place), config)
+    }
+
+    /// What is there, where the list that has come contradicts what is known: by names, and not older than that.
+    async fn live(&self, entry: &Entry, place: &Place) -> kube::Result<Live> {
+        let Some(known) = self.cache.doubted(entry.of, place) else {
+            return Ok(None);
         };
-        let config = watcher::Config::default().timeout(LAST);
-        watcher(
-            api,
-            match entry.watch {
-                Watch::All | Watch::Offered | Watch::InInstances => config,
-                Watch::Owned => config.labels(api::OWNER),
-                Watch::Hosts => config.labels(api::INSTANCE),
-            },
-        )
+        let mut wanted = ListParams::default()
+            .at(&known.to_string())
+            .matching(VersionMatch::NotOlderThan);
+        wanted.label_selector = label(entry).map(str::to_owned);
+        let there = match self.api(entry, place).list_metadata(&wanted).await {
+            // The server has never come so far: it was put back from a backup. Then the list is right.
+            Err(kube::Error::Api(status)) if is_ahead(&status) => return Ok(None),
+            there => there?,
+        };
+        let id = |meta: &PartialObjectMeta<Wire>| {
+            let (ns, name) = (meta.namespace().unwrap_or_default(), meta.name_any());
+            Id::new(entry.of, ns, name)
+        };
+        Ok(Some(there.iter().map(id).collect()))
     }
 
     /// Bring what a watch tells into the cache, until it must be built anew: after an HTTP 410 on its start, from which kube's own
@@ -119,7 +146,7 @@ impl Watches {
     pub async fn feed(
         &self,
         entry: &'static Entry,
-        scope: &str,
+        place: &Place,
         stream: impl Stream<Item = watcher::Result<Event<Wire>>>,
         wait: &mut Duration,
     ) {
@@ -135,18 +162,22 @@ impl Watches {
             let Some(event) = next else { return };
             match event {
                 Ok(event) => {
-                    match event {
-                        Event::Init => lists = true,
-                        Event::InitDone => lists = false,
-                        _ => {}
-                    }
+                    lists = matches!(event, Event::Init | Event::InitApply(_));
+                    let live = match event {
+                        Event::InitDone => self.live(entry, place).await,
+                        _ => Ok(None),
+                    };
+                    let Ok(live) = live else {
+                        tokio::time::sleep(*wait).await;
+                        return;
+                    };
                     if !matches!(event, Event::Init) {
                         *wait = FIRST;
                     }
-                    self.take(entry, scope, event);
+                    self.take(entry, place, event, live);
                 }
                 Err(error) => {
-                    let code = self.refused(entry, scope, &error, *wait);
+                    let code = self.refused(entry, place, &error, *wait);
                     // Our own kinds may be a moment late; those of others come when somebody installs them.
                     if code == 404 && entry.plan.is_none() {
                         tokio::time::sleep(LACKING).await;
@@ -168,7 +199,7 @@ impl Watches {
         }
     }
 
-    fn take(&self, entry: &'static Entry, scope: &str, event: Event<Wire>) {
+    fn take(&self, entry: &'static Entry, place: &Place, event: Event<Wire>, live: Live) {
         let keep = |wire: &Wire| -> Option<Fresh> {
             let name = kube::Resource::meta(wire).name.clone().unwrap_or_default();
             let warn = |error| warn!(kind = entry.kind, name, %error, "an object cannot be read");
@@ -177,23 +208,23 @@ impl Watches {
         let of: Of = entry.of;
         let (wake, lane) = match event {
             Event::Init => {
-                self.cache.begin(of, scope);
+                self.cache.begin(of, place);
                 return;
             }
             Event::InitApply(wire) => {
                 if let Some(fresh) = keep(&wire) {
-                    self.cache.buffer(of, scope, fresh);
+                    self.cache.buffer(of, place, fresh);
                 }
                 return;
             }
-            Event::InitDone => (self.cache.swap(of, scope), Lane::Routine),
+            Event::InitDone => (self.cache.swap(of, place, live.as_ref()), Lane::Routine),
             Event::Apply(wire) => match keep(&wire) {
-                Some(fresh) => (self.cache.watched(scope, fresh), Lane::Urgent),
+                Some(fresh) => (self.cache.watched(place, fresh), Lane::Urgent),
                 None => return,
             },
             Event::Delete(wire) => match keep(&wire) {
                 Some(f) => (
-                    self.cache.vanished(scope, &f.kept.id, f.kept.rv),
+                    self.cache.vanished(place, &f.kept.id, f.kept.rv),
                     Lane::Urgent,
                 ),
                 None => return,
@@ -203,7 +234,7 @@ impl Watches {
     }
 
     /// Says with which code, if the server said one.
-    fn refused(&self, entry: &Entry, scope: &str, error: &Error, wait: Duration) -> u16 {
+    fn refused(&self, entry: &Entry, place: &Place, error: &Error, wait: Duration) -> u16 {
         let status = match error {
             Error::InitialListFailed(kube::Error::Api(s))
             | Error::WatchStartFailed(kube::Error::Api(s))
@@ -212,19 +243,20 @@ impl Watches {
             _ => None,
         };
         let code = status.map_or(0, |s| s.code);
+        let scope = &*place.ns;
         let synced = self.cache.sync(entry.of, scope) == Some(Progress::Synced);
         let closed = code == 403 && self.cache.is_ending(scope);
         if (code == 404 || closed) && !synced {
             // The server does not know the kind, or a namespace that ends has lost the right to it already: there is nothing of it,
             // and what is held there must not wait for it. It may come later.
-            let wake = self.cache.swap(entry.of, scope);
+            let wake = self.cache.swap(entry.of, place, None);
             self.queue.wake_all(wake, Lane::Routine);
         } else {
             let why = status.map_or_else(
                 || Cause::Unreachable(error.to_string()),
                 |s| Cause::from(kube::Error::Api(s.clone())),
             );
-            self.cache.failing(entry.of, scope, why);
+            self.cache.failing(entry.of, place, why);
         }
         // The rights that an Instance hands out take a moment to work: only what lasts is worth a warning.
         if wait >= LASTING {
@@ -234,6 +266,21 @@ impl Watches {
         }
         code
     }
+}
+
+/// Which label selects what is watched of a kind.
+fn label(entry: &Entry) -> Option<&'static str> {
+    match entry.watch {
+        Watch::All | Watch::Offered | Watch::InInstances => None,
+        Watch::Owned => Some(api::OWNER),
+        Watch::Hosts => Some(api::INSTANCE),
+    }
+}
+
+/// Whether the server refused a version that it has not come to.
+fn is_ahead(status: &kube::core::Status) -> bool {
+    let mut causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.any(|cause| cause.reason == "ResourceVersionTooLarge")
 }
 
 /// Whether an event came that is no JSON.

@@ -7,7 +7,7 @@ use roadstead::{
     plan::{Id, Read, World, facts},
     run::{
         cache::Cache,
-        stores::Progress,
+        stores::{Place, Progress},
         trouble::{Cause, Trouble},
         view::View,
     },
@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use super::{cronjob, fresh, id, job};
 
 fn list(cache: &Cache, of: Of, objects: &[Value]) -> HashSet<Id> {
-    cache.begin(of, "");
+    cache.begin(of, &Place::everywhere());
     for object in objects {
-        cache.buffer(of, "", fresh(of, object));
+        cache.buffer(of, &Place::everywhere(), fresh(of, object));
     }
-    cache.swap(of, "")
+    cache.swap(of, &Place::everywhere(), None)
 }
 
 fn release(name: &str, rv: u64) -> Value {
@@ -58,8 +58,12 @@ fn a_list_read_again_wakes_for_what_is_new_what_changed_and_what_vanished_and_fo
 fn until_a_list_is_whole_the_old_one_is_what_is_seen() {
     let cache = Cache::default();
     list(&cache, Of::Cronjob, &[cronjob("a", 1), cronjob("b", 2)]);
-    cache.begin(Of::Cronjob, "");
-    cache.buffer(Of::Cronjob, "", fresh(Of::Cronjob, &cronjob("a", 7)));
+    cache.begin(Of::Cronjob, &Place::everywhere());
+    cache.buffer(
+        Of::Cronjob,
+        &Place::everywhere(),
+        fresh(Of::Cronjob, &cronjob("a", 7)),
+    );
     let a = cache.record(&id(Of::Cronjob, "a")).expect("kept");
     assert_eq!(a.kept.rv, 1);
     assert!(cache.record(&id(Of::Cronjob, "b")).is_some());
@@ -100,7 +104,7 @@ fn a_deleted_child_wakes_its_owner() {
     let cache = Cache::default();
     list(&cache, Of::Cronjob, &[cronjob("mine", 1)]);
     list(&cache, Of::Job, &[job("run", 2, "mine")]);
-    let woken = cache.vanished("", &id(Of::Job, "run"), 3);
+    let woken = cache.vanished(&Place::everywhere(), &id(Of::Job, "run"), 3);
     assert_eq!(woken, ids(Of::Cronjob, &["mine"]));
 }
 
@@ -112,7 +116,7 @@ fn an_edit_that_leaves_the_generation_alone_still_wakes() {
     let mut edited = cronjob("mine", 2);
     edited["metadata"]["annotations"] = json!({"roadstead.dev/confirm-delete": "mine"});
     edited["metadata"]["finalizers"] = json!(["roadstead.dev/finalizer"]);
-    let woken = cache.watched("", fresh(Of::Cronjob, &edited));
+    let woken = cache.watched(&Place::everywhere(), fresh(Of::Cronjob, &edited));
     assert_eq!(woken, ids(Of::Cronjob, &["mine"]));
     let kept = cache.record(&id(Of::Cronjob, "mine")).expect("kept").kept;
     assert_eq!(kept.annotation("confirm-delete"), Some("mine"));
@@ -131,29 +135,44 @@ fn whoever_asked_is_woken_when_the_answer_changes_and_not_after_it_stopped_askin
     ]);
     assert!(
         cache
-            .watched("", fresh(Of::Job, &job("run", 1, "nobody")))
+            .watched(
+                &Place::everywhere(),
+                fresh(Of::Job, &job("run", 1, "nobody"))
+            )
             .contains(&reader)
     );
     assert!(
         cache
-            .watched("", fresh(Of::Release, &release("live-1", 2)))
+            .watched(
+                &Place::everywhere(),
+                fresh(Of::Release, &release("live-1", 2))
+            )
             .contains(&reader)
     );
     ask(vec![Read::List(Of::Job, "a".into())]);
     assert!(
         !cache
-            .watched("", fresh(Of::Release, &release("live-1", 3)))
+            .watched(
+                &Place::everywhere(),
+                fresh(Of::Release, &release("live-1", 3))
+            )
             .contains(&reader)
     );
     assert!(
         cache
-            .watched("", fresh(Of::Job, &job("else", 4, "nobody")))
+            .watched(
+                &Place::everywhere(),
+                fresh(Of::Job, &job("else", 4, "nobody"))
+            )
             .contains(&reader)
     );
     ask(vec![]);
     assert!(
         !cache
-            .watched("", fresh(Of::Job, &job("run", 5, "nobody")))
+            .watched(
+                &Place::everywhere(),
+                fresh(Of::Job, &job("run", 5, "nobody"))
+            )
             .contains(&reader)
     );
 }
@@ -168,13 +187,19 @@ fn a_change_between_the_question_and_its_being_written_down_makes_the_plan_be_ma
             .collect::<HashSet<_>>()
     };
     let before = cache.epoch();
-    cache.watched("", fresh(Of::Job, &job("run", 1, "nobody")));
+    cache.watched(
+        &Place::everywhere(),
+        fresh(Of::Job, &job("run", 1, "nobody")),
+    );
     assert!(
         cache.remember(&reader, read(), before),
         "an answer that was given has changed"
     );
     let before = cache.epoch();
-    cache.watched("", fresh(Of::Job, &job("else", 2, "nobody")));
+    cache.watched(
+        &Place::everywhere(),
+        fresh(Of::Job, &job("else", 2, "nobody")),
+    );
     assert!(
         !cache.remember(&reader, read(), before),
         "a known question has woken its reader itself"
@@ -202,12 +227,20 @@ fn a_kind_that_is_refused_holds_up_only_who_asks_for_it() {
     let cache = Cache::default();
     list(&cache, Of::Cronjob, &[cronjob("mine", 1)]);
     list(&cache, Of::Job, &[job("run", 2, "mine")]);
-    cache.failing(Of::Deployment, "", Cause::Forbidden("no".to_owned()));
+    cache.failing(
+        Of::Deployment,
+        &Place::everywhere(),
+        Cause::Forbidden("no".to_owned()),
+    );
     let me = id(Of::Cronjob, "mine");
     let view = View::new(&cache, &me);
     assert_eq!(view.owned("mine", Of::Job).len(), 1);
     assert_eq!(view.early(), None, "jobs can be told of");
-    cache.failing(Of::Job, "", Cause::Unreachable("500".to_owned()));
+    cache.failing(
+        Of::Job,
+        &Place::everywhere(),
+        Cause::Unreachable("500".to_owned()),
+    );
     assert_eq!(
         cache.sync(Of::Job, ""),
         Some(Progress::Synced),
@@ -228,17 +261,88 @@ fn a_namespace_that_becomes_an_instances_has_its_secrets_watched_and_one_that_go
         cache.wait(&me, Of::Secret, "a"),
         "in no Instance there is nothing to wait for"
     );
-    cache.watched("", fresh(Of::Namespace, &host));
-    assert_eq!(cache.scopes(Of::Secret), ["a".into()]);
+    cache.watched(&Place::everywhere(), fresh(Of::Namespace, &host));
+    let [place] = &cache.places(Of::Secret)[..] else {
+        panic!("Secrets are watched in one place")
+    };
+    assert_eq!(&*place.ns, "a");
     assert!(!cache.wait(&me, Of::Secret, "a"));
     let secret = json!({"metadata": {"name": "s", "namespace": "a", "uid": "s", "resourceVersion": "2"}, "data": {"k": "djE="}});
-    cache.begin(Of::Secret, "a");
-    cache.buffer(Of::Secret, "a", fresh(Of::Secret, &secret));
-    assert!(cache.swap(Of::Secret, "a").contains(&me));
+    cache.begin(Of::Secret, place);
+    cache.buffer(Of::Secret, place, fresh(Of::Secret, &secret));
+    assert!(cache.swap(Of::Secret, place, None).contains(&me));
     assert!(cache.record(&id(Of::Secret, "s")).is_some());
-    cache.vanished("", &Id::new(Of::Namespace, "", "a"), 9);
+    cache.vanished(&Place::everywhere(), &Id::new(Of::Namespace, "", "a"), 9);
     assert!(cache.record(&id(Of::Secret, "s")).is_none());
-    assert!(cache.scopes(Of::Secret).is_empty());
+    assert!(cache.places(Of::Secret).is_empty());
+}
+
+#[test]
+fn a_namespace_that_goes_and_comes_again_at_once_is_watched_anew_and_the_old_watch_is_not_heard() {
+    let cache = Cache::default();
+    let host = |rv: &str| {
+        let labels = json!({"roadstead.dev/instance": "x"});
+        let meta = json!({"name": "a", "uid": "ns", "resourceVersion": rv, "labels": labels});
+        fresh(Of::Namespace, &json!({"metadata": meta}))
+    };
+    cache.watched(&Place::everywhere(), host("1"));
+    let before = cache.places(Of::Secret).remove(0);
+    cache.begin(Of::Secret, &before);
+    cache.swap(Of::Secret, &before, None);
+    let me = id(Of::Cronjob, "mine");
+    assert!(cache.wait(&me, Of::Secret, "a"));
+    // A list that is older than the namespace takes it away, and the watch after it brings it back before anybody has looked.
+    cache.begin(Of::Namespace, &Place::everywhere());
+    cache.swap(Of::Namespace, &Place::everywhere(), None);
+    cache.watched(&Place::everywhere(), host("1"));
+    let after = cache.places(Of::Secret).remove(0);
+    assert_ne!(before, after, "the watch of before would never list again");
+    cache.begin(Of::Secret, &before);
+    cache.swap(Of::Secret, &before, None);
+    assert!(
+        !cache.wait(&me, Of::Secret, "a"),
+        "its list is not the new one"
+    );
+    cache.begin(Of::Secret, &after);
+    assert!(cache.swap(Of::Secret, &after, None).contains(&me));
+    assert!(cache.wait(&me, Of::Secret, "a"));
+}
+
+#[test]
+fn a_list_that_is_older_than_what_was_seen_takes_nothing_away_and_brings_nothing_back() {
+    let all = Place::everywhere();
+    let cache = Cache::default();
+    list(
+        &cache,
+        Of::Job,
+        &[job("stays", 3, "mine"), job("goes", 4, "mine")],
+    );
+    cache.vanished(&all, &id(Of::Job, "goes"), 5);
+    cache.watched(&all, fresh(Of::Job, &job("new", 6, "mine")));
+    let begin = |jobs: &[Value]| {
+        cache.begin(Of::Job, &all);
+        for job in jobs {
+            cache.buffer(Of::Job, &all, fresh(Of::Job, job));
+        }
+    };
+    begin(&[job("stays", 3, "mine"), job("new", 6, "mine")]);
+    assert_eq!(cache.doubted(Of::Job, &all), None, "it says what is known");
+    begin(&[job("new", 6, "mine"), job("later", 7, "mine")]);
+    assert_eq!(cache.doubted(Of::Job, &all), None, "one went, and one came");
+    begin(&[job("stays", 3, "mine"), job("goes", 4, "mine")]);
+    assert_eq!(cache.doubted(Of::Job, &all), Some(6), "it is of before");
+    let live = ["stays", "new"].map(|name| id(Of::Job, name)).into();
+    cache.swap(Of::Job, &all, Some(&live));
+    assert!(cache.record(&id(Of::Job, "new")).is_some());
+    assert!(cache.record(&id(Of::Job, "goes")).is_none());
+    begin(&[job("stays", 3, "mine")]);
+    assert_eq!(
+        cache.doubted(Of::Job, &all),
+        Some(6),
+        "the newest may be gone"
+    );
+    cache.swap(Of::Job, &all, Some(&[id(Of::Job, "stays")].into()));
+    assert!(cache.record(&id(Of::Job, "new")).is_none(), "and it was");
 }
 
 #[test]

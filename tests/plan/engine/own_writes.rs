@@ -2,7 +2,7 @@
 
 use roadstead::{
     kinds::Of,
-    run::{cache::Cache, fields},
+    run::{cache::Cache, fields, stores::Place},
 };
 use serde_json::{Value, json};
 
@@ -25,7 +25,10 @@ fn ours() -> Value {
 
 fn cache() -> Cache {
     let cache = Cache::default();
-    cache.watched("", fresh(Of::Cronjob, &cronjob("mine", 1)));
+    cache.watched(
+        &Place::everywhere(),
+        fresh(Of::Cronjob, &cronjob("mine", 1)),
+    );
     cache
 }
 
@@ -42,7 +45,7 @@ fn an_answer_that_comes_before_its_event_is_kept_and_the_event_then_wakes_nobody
     assert_eq!(trusted(&cache), HASH);
     assert!(
         cache
-            .watched("", fresh(Of::Job, &applied(5, &ours())))
+            .watched(&Place::everywhere(), fresh(Of::Job, &applied(5, &ours())))
             .is_empty()
     );
     assert_eq!(trusted(&cache), HASH);
@@ -51,7 +54,7 @@ fn an_answer_that_comes_before_its_event_is_kept_and_the_event_then_wakes_nobody
 #[test]
 fn an_event_that_comes_before_its_answer_is_trusted_once_the_answer_comes() {
     let cache = cache();
-    cache.watched("", fresh(Of::Job, &applied(5, &ours())));
+    cache.watched(&Place::everywhere(), fresh(Of::Job, &applied(5, &ours())));
     assert_eq!(trusted(&cache), 0);
     cache.wrote(
         &id(Of::Cronjob, "mine"),
@@ -70,8 +73,8 @@ fn an_event_that_comes_before_its_answer_is_trusted_once_the_answer_comes() {
 #[test]
 fn an_answer_that_comes_after_the_object_was_deleted_brings_no_dead_back() {
     let cache = cache();
-    cache.watched("", fresh(Of::Job, &applied(5, &ours())));
-    cache.vanished("", &id(Of::Job, "run"), 6);
+    cache.watched(&Place::everywhere(), fresh(Of::Job, &applied(5, &ours())));
+    cache.vanished(&Place::everywhere(), &id(Of::Job, "run"), 6);
     cache.wrote(
         &id(Of::Cronjob, "mine"),
         fresh(Of::Job, &applied(5, &ours())),
@@ -92,13 +95,17 @@ fn an_older_event_does_not_undo_a_newer_answer() {
     );
     assert!(
         cache
-            .watched("", fresh(Of::Job, &job("run", 4, "mine")))
+            .watched(&Place::everywhere(), fresh(Of::Job, &job("run", 4, "mine")))
             .is_empty()
     );
     assert_eq!(cache.record(&id(Of::Job, "run")).expect("kept").kept.rv, 7);
-    cache.begin(Of::Job, "");
-    cache.buffer(Of::Job, "", fresh(Of::Job, &job("run", 4, "mine")));
-    cache.swap(Of::Job, "");
+    cache.begin(Of::Job, &Place::everywhere());
+    cache.buffer(
+        Of::Job,
+        &Place::everywhere(),
+        fresh(Of::Job, &job("run", 4, "mine")),
+    );
+    cache.swap(Of::Job, &Place::everywhere(), None);
     assert_eq!(
         cache.record(&id(Of::Job, "run")).expect("kept").kept.rv,
         7,
@@ -134,9 +141,12 @@ fn trust_lasts_while_others_change_what_is_theirs_and_ends_when_they_take_what_i
     );
     let mut progressed = applied(6, &ours());
     progressed["status"] = json!({"active": 1});
-    cache.watched("", fresh(Of::Job, &progressed));
+    cache.watched(&Place::everywhere(), fresh(Of::Job, &progressed));
     assert_eq!(trusted(&cache), HASH);
-    cache.watched("", fresh(Of::Job, &applied(7, &json!({"f:spec": {}}))));
+    cache.watched(
+        &Place::everywhere(),
+        fresh(Of::Job, &applied(7, &json!({"f:spec": {}}))),
+    );
     assert_eq!(trusted(&cache), 0);
     let record = cache.record(&id(Of::Job, "run")).expect("kept");
     let want = json!({"spec": {"parallelism": 1}});
@@ -148,7 +158,7 @@ fn trust_lasts_while_others_change_what_is_theirs_and_ends_when_they_take_what_i
 #[test]
 fn what_we_had_deleted_counts_as_going_until_the_watch_says_so() {
     let cache = cache();
-    cache.watched("", fresh(Of::Job, &job("run", 5, "mine")));
+    cache.watched(&Place::everywhere(), fresh(Of::Job, &job("run", 5, "mine")));
     let now = jiff::Timestamp::from_second(1).expect("a time");
     cache.going(&id(Of::Job, "run"), "another", now);
     assert!(
@@ -168,7 +178,7 @@ fn what_we_had_deleted_counts_as_going_until_the_watch_says_so() {
             .deleting
             .is_some()
     );
-    cache.vanished("", &id(Of::Job, "run"), 6);
+    cache.vanished(&Place::everywhere(), &id(Of::Job, "run"), 6);
     assert!(cache.record(&id(Of::Job, "run")).is_none());
 }
 
@@ -183,6 +193,6 @@ fn an_object_made_anew_under_the_same_name_inherits_nothing() {
     );
     let mut other = applied(6, &ours());
     other["metadata"]["uid"] = json!("another");
-    cache.watched("", fresh(Of::Job, &other));
+    cache.watched(&Place::everywhere(), fresh(Of::Job, &other));
     assert_eq!(trusted(&cache), 0);
 }

@@ -15,7 +15,7 @@ use roadstead::{
         client,
         metrics::Metrics,
         queue::{End, Queue},
-        stores::Progress,
+        stores::{Place, Progress},
         watch::Watches,
         wire::Wire,
     },
@@ -57,7 +57,12 @@ fn refused(code: u16) -> Box<Status> {
 async fn feed(watches: &Watches, of: Of, events: Vec<Item>) -> Duration {
     let mut wait = Duration::from_millis(200);
     watches
-        .feed(of.entry(), "", stream::iter(events), &mut wait)
+        .feed(
+            of.entry(),
+            &Place::everywhere(),
+            stream::iter(events),
+            &mut wait,
+        )
         .await;
     wait
 }
@@ -160,7 +165,12 @@ async fn a_watch_that_hangs_or_is_refused_stalls_no_other_kind() {
             let mut wait = Duration::from_millis(200);
             let hangs = stream::iter(vec![Ok(Event::Init)]).chain(stream::pending());
             watches
-                .feed(Of::Deployment.entry(), "", hangs, &mut wait)
+                .feed(
+                    Of::Deployment.entry(),
+                    &Place::everywhere(),
+                    hangs,
+                    &mut wait,
+                )
                 .await;
         })
     };
@@ -172,7 +182,12 @@ async fn a_watch_that_hangs_or_is_refused_stalls_no_other_kind() {
                 Err(Error::InitialListFailed(kube::Error::Api(refused(403))))
             });
             watches
-                .feed(Of::StatefulSet.entry(), "", fails, &mut wait)
+                .feed(
+                    Of::StatefulSet.entry(),
+                    &Place::everywhere(),
+                    fails,
+                    &mut wait,
+                )
                 .await;
         })
     };
@@ -193,7 +208,8 @@ async fn a_list_that_never_ends_is_begun_anew() {
     ];
     let silent = stream::iter(half).chain(stream::pending());
     let mut wait = Duration::from_millis(200);
-    let fed = watches.feed(Of::Cronjob.entry(), "", silent, &mut wait);
+    let all = Place::everywhere();
+    let fed = watches.feed(Of::Cronjob.entry(), &all, silent, &mut wait);
     let ended = tokio::time::timeout(Duration::from_secs(600), fed).await;
     assert!(ended.is_ok(), "it is waited for without end");
     assert_ne!(watches.cache.sync(Of::Cronjob, ""), Some(Progress::Synced));
@@ -205,7 +221,8 @@ async fn a_watch_of_what_does_not_change_goes_on_without_a_list() {
     let watches = watches();
     let quiet = stream::iter(listed(&[cronjob("a", 1)])).chain(stream::pending());
     let mut wait = Duration::from_millis(200);
-    let fed = watches.feed(Of::Cronjob.entry(), "", quiet, &mut wait);
+    let all = Place::everywhere();
+    let fed = watches.feed(Of::Cronjob.entry(), &all, quiet, &mut wait);
     let ended = tokio::time::timeout(Duration::from_secs(36_000), fed).await;
     assert!(ended.is_err(), "it is listed once more");
     assert_eq!(watches.cache.sync(Of::Cronjob, ""), Some(Progress::Synced));
@@ -290,8 +307,9 @@ async fn a_namespace_that_ends_before_it_could_be_read_holds_up_nobody() {
     let read = async |events| {
         let mut wait = Duration::from_millis(200);
         let events = stream::iter(events);
+        let place = cache.places(Of::Secret).remove(0);
         watches
-            .feed(Of::Secret.entry(), "a", events, &mut wait)
+            .feed(Of::Secret.entry(), &place, events, &mut wait)
             .await;
     };
     feed(&watches, Of::Namespace, listed(&[host(2, false)])).await;

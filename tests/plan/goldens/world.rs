@@ -34,15 +34,15 @@ fn cache(world: &[Value]) -> Cache {
     // Namespaces first: an Instance's opens the watches in it.
     let first = KINDS.iter().filter(hosts);
     for entry in first.chain(KINDS.iter().filter(|entry| !hosts(entry))) {
-        for scope in cache.scopes(entry.of) {
-            cache.begin(entry.of, &scope);
+        for place in cache.places(entry.of) {
+            cache.begin(entry.of, &place);
             for object in world
                 .iter()
-                .filter(|object| is_watched(entry, &scope, object))
+                .filter(|object| is_watched(entry, &place.ns, object))
             {
-                cache.buffer(entry.of, &scope, fresh(entry, object));
+                cache.buffer(entry.of, &place, fresh(entry, object));
             }
-            cache.swap(entry.of, &scope);
+            cache.swap(entry.of, &place, None);
         }
     }
     cache
