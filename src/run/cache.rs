@@ -295,8 +295,8 @@ impl Cache {
     }
 
     /// What a plan asked. Says whether it must be made again, because an answer may have changed before we knew that it matters.
-    pub fn remember(&self, who: &Id, reads: HashSet<Read>, epoch: u64) -> bool {
-        if self.read(|s| s.readers.knows(who, &reads)) {
+    pub fn remember(&self, who: &Id, reads: &HashSet<Read>, epoch: u64) -> bool {
+        if self.read(|s| s.readers.knows(who, reads)) {
             return false;
         }
         let mut stores = self.stores.write();

@@ -185,7 +185,7 @@ impl Controller {
             Some(planner) => planner(me, &seen, Timestamp::now()),
             None => Plan::default(),
         };
-        let again = self.cache.remember(&me.id, seen.into_log(), epoch);
+        let again = self.cache.remember(&me.id, &seen.into_log(), epoch);
         if let Some((of, ns)) = view.early() {
             early(of, &ns)?;
         }

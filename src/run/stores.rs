@@ -327,7 +327,7 @@ impl Stores {
             self.uids.remove(&kept.uid);
         }
         if new.is_none() && kept.id.of.entry().plan.is_some() {
-            self.readers.remember(&kept.id, HashSet::new());
+            self.readers.remember(&kept.id, &HashSet::new());
         }
         if let Some(owner) = &kept.owner
             && new.is_none_or(|n| n.owner != kept.owner)

@@ -128,7 +128,7 @@ fn whoever_asked_is_woken_when_the_answer_changes_and_not_after_it_stopped_askin
     let cache = Cache::default();
     let reader = id(Of::Cronjob, "reader");
     let ask =
-        |reads: Vec<Read>| cache.remember(&reader, reads.into_iter().collect(), cache.epoch());
+        |reads: Vec<Read>| cache.remember(&reader, &reads.into_iter().collect(), cache.epoch());
     ask(vec![
         Read::Get(id(Of::Job, "run")),
         Read::Key(Of::Release, "a".into(), "environment/live".into()),
@@ -192,7 +192,7 @@ fn a_change_between_the_question_and_its_being_written_down_makes_the_plan_be_ma
         fresh(Of::Job, &job("run", 1, "nobody")),
     );
     assert!(
-        cache.remember(&reader, read(), before),
+        cache.remember(&reader, &read(), before),
         "an answer that was given has changed"
     );
     let before = cache.epoch();
@@ -201,7 +201,7 @@ fn a_change_between_the_question_and_its_being_written_down_makes_the_plan_be_ma
         fresh(Of::Job, &job("else", 2, "nobody")),
     );
     assert!(
-        !cache.remember(&reader, read(), before),
+        !cache.remember(&reader, &read(), before),
         "a known question has woken its reader itself"
     );
 }

@@ -120,7 +120,7 @@ fn a_write_of_ours_wakes_others_who_read_what_was_written() {
     let reads = [roadstead::plan::Read::Get(id(Of::Job, "run"))]
         .into_iter()
         .collect();
-    cache.remember(&reader, reads, cache.epoch());
+    cache.remember(&reader, &reads, cache.epoch());
     let woken = cache.wrote(
         &id(Of::Cronjob, "mine"),
         fresh(Of::Job, &applied(5, &ours())),
