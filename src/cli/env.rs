@@ -10,13 +10,14 @@ use serde::Serialize;
 use super::{
     complete,
     fail::Failure,
+    progress::note,
     scope::{Cluster, Scope},
     show::print,
     target::Target,
     track,
 };
 use crate::{
-    api::{Environment, environment::EffectiveVariable},
+    api::{Environment, environment::EffectiveVariable, status::Condition},
     kinds::Of,
     plan::build::{
         snapshot::{Record, secret_of},
@@ -63,6 +64,9 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let cluster = scope.connect().await?;
     let environment: Environment = cluster.get(target.of, &target.name).await?;
     let status = environment.status.unwrap_or_default();
+    for odd in odd(&status.conditions) {
+        note(&format!("{target}: {odd}"));
+    }
     if !args.values {
         return names(scope, &status.variables);
     }
@@ -85,6 +89,12 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let row = |v: &Valued| vec![v.name.clone(), v.origin.clone(), v.value.clone()];
     let rows = valued.iter().map(row).collect();
     print(&scope.output.table(&["NAME", "FROM", "VALUE"], rows))
+}
+
+/// What is odd about the variables.
+fn odd(conditions: &[Condition]) -> impl Iterator<Item = &str> {
+    let is_odd = |c: &&Condition| c.type_ == "UnresolvedPlaceholder" && c.status == "True";
+    conditions.iter().filter(is_odd).map(|c| c.message.as_str())
 }
 
 fn names(scope: &Scope, variables: &[EffectiveVariable]) -> Result<(), Failure> {

@@ -76,6 +76,23 @@ impl Output {
     }
 }
 
+/// A sentence under a table, broken between words where it is too long for a line.
+pub fn wrapped(sentence: &str) -> String {
+    let mut lines = vec![String::from(" ")];
+    for word in sentence.split_whitespace() {
+        let fits =
+            |line: &String| line.chars().count() + 1 + word.chars().count() <= COLUMNS.into();
+        match lines.last_mut().filter(|line| fits(line)) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(format!("    {word}")),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
 /// Writes to standard output, where results go.
 pub fn print(text: &str) -> Result<(), Failure> {
     pass(text.as_bytes())
@@ -111,6 +128,15 @@ pub fn or_dash(text: Option<impl ToString>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_is_broken_between_words() {
+        assert_eq!(wrapped("short enough"), "  short enough\n");
+        let text = wrapped(&"sixteen letters ".repeat(9));
+        assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.lines().nth(1).unwrap().starts_with("    "), "{text}");
+    }
 
     #[test]
     fn a_table_fits_eighty_columns_whatever_stands_in_it() {

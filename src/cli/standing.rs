@@ -79,6 +79,19 @@ pub fn blockers(object: &DynamicObject) -> Vec<Blocker> {
     list(object, "blockers")
 }
 
+/// What is odd about an object though nothing keeps it from running, as its status says it.
+pub fn oddities(object: &DynamicObject) -> Vec<Condition> {
+    const ODD: [&str; 4] = [
+        "UnresolvedPlaceholder",
+        "CommandsRunSince",
+        "ServicesNotCopied",
+        "MissedRuns",
+    ];
+    let mut all = conditions(object);
+    all.retain(|c| c.status == "True" && ODD.contains(&c.type_.as_str()));
+    all
+}
+
 /// The word in the print column.
 pub fn state(object: &DynamicObject) -> Option<&str> {
     let status = object.data.get("status")?;
@@ -156,6 +169,25 @@ pub(crate) mod tests {
             condition("Stalled", "True", "ClassNotFound")
         ]);
         assert!(matches!(standing(1, stalled), Standing::Stalled(_)));
+    }
+
+    #[test]
+    fn what_is_odd_is_found_beside_how_it_stands() {
+        let conditions = json!([
+            condition("Ready", "True", "Running"),
+            condition("UnresolvedPlaceholder", "True", "UnresolvedPlaceholder"),
+            condition("MissedRuns", "False", "None"),
+        ]);
+        let object = object(
+            "Environment",
+            "x",
+            1,
+            json!({}),
+            json!({"conditions": conditions}),
+        );
+        let odd = oddities(&object);
+        assert_eq!(odd.len(), 1);
+        assert_eq!(odd[0].reason, "UnresolvedPlaceholder");
     }
 
     #[test]

@@ -17,8 +17,8 @@ use super::{
     fail::Failure,
     progress::note,
     scope::{Cluster, Scope},
-    show::{Output, distance, or_dash, print},
-    standing::{Standing, blockers, state},
+    show::{Output, distance, or_dash, print, wrapped},
+    standing::{Standing, blockers, oddities, state},
     target::resource,
 };
 use crate::kinds::Of;
@@ -64,6 +64,7 @@ struct Row {
     ready: bool,
     standing: &'static str,
     waits_for: Vec<String>,
+    oddities: Vec<String>,
     #[serde(skip)]
     object: DynamicObject,
 }
@@ -137,6 +138,7 @@ impl Row {
             ready: standing.is_ready(),
             standing: standing.word(),
             waits_for,
+            oddities: oddities(&object).into_iter().map(|c| c.message).collect(),
             object,
         }
     }
@@ -163,17 +165,21 @@ impl Row {
         self.waits_for.join(", ")
     }
 
-    /// What it waits for, as a line under the table: in a column it would break everything else.
+    /// What it waits for and what is odd about it, as lines under the table: in a column they would break everything else.
     fn hindrance(&self, everywhere: bool) -> String {
-        if self.waits_for.is_empty() {
-            return String::new();
-        }
         let place = match self.namespace.as_str() {
             namespace if everywhere => format!(" in {namespace}"),
             _ => String::new(),
         };
-        let waits = self.waits_for.join("\n    and ");
-        format!("  {}{place} waits for {waits}\n", self.name)
+        let mut text = String::new();
+        if !self.waits_for.is_empty() {
+            let waits = self.waits_for.join("\n    and ");
+            text = format!("  {}{place} waits for {waits}\n", self.name);
+        }
+        for odd in &self.oddities {
+            text.push_str(&wrapped(&format!("{}{place}: {odd}", self.name)));
+        }
+        text
     }
 
     /// Replicas that run, of all there are. Those that end no longer count.

@@ -38,6 +38,19 @@ fn now() -> Timestamp {
 }
 
 #[test]
+fn what_is_odd_is_told_under_the_table() {
+    let mut odd = condition("UnresolvedPlaceholder", "True", "UnresolvedPlaceholder");
+    odd["message"] = json!("These name no variable: $(NOWHERE) in A.");
+    let status =
+        json!({"state": "running", "conditions": [condition("Ready", "True", "Running"), odd]});
+    let row = Row::of(object("Environment", "shop-live", 1, json!({}), status));
+    assert_eq!(
+        row.hindrance(true),
+        "  shop-live in instance-acme: These name no variable: $(NOWHERE) in A.\n"
+    );
+}
+
+#[test]
 fn the_table_tells_what_runs_and_what_waits() {
     let text = overview().text(Output::Table, false, now());
     let expected = "\
@@ -70,7 +83,7 @@ fn programs_always_get_the_same_words() {
     let value: Value = serde_json::from_str(&json).unwrap();
     let expected = json!({
         "namespace": "instance-acme", "name": "shop-db", "state": "failed", "ready": false, "standing": "no",
-        "waitsFor": ["ClassNotFound/postgres"],
+        "waitsFor": ["ClassNotFound/postgres"], "oddities": [],
     });
     assert_eq!(value["services"][0], expected);
     let keys: Vec<&String> = value.as_object().unwrap().keys().collect();

@@ -12,7 +12,7 @@ use super::{
     fail::Failure,
     scope::{Cluster, Scope},
     show::print,
-    standing::{Standing, blockers, state},
+    standing::{Standing, blockers, oddities, state},
     target::{Target, kind_of, ours, word},
     track,
 };
@@ -44,6 +44,8 @@ struct Answer {
     object: String,
     ready: bool,
     causes: Vec<Cause>,
+    /// What is odd about it, but is waited for by nobody.
+    oddities: Vec<String>,
 }
 
 /// One thing that is waited for, at the end of a chain of objects.
@@ -76,18 +78,23 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let standing = Standing::of(&object);
     walk.follow(&target, &object, Vec::new()).await?;
     let causes = walk.causes;
+    let odd = oddities(&object).into_iter().map(|c| c.message);
+    let oddities: Vec<String> = odd.collect();
     if !scope.output.is_for_people() {
         let answer = Answer {
             object: target.to_string(),
             ready: standing.is_ready(),
             causes,
+            oddities,
         };
         return print(&scope.output.render(&answer)?);
     }
+    let mut sentences: Vec<String> = causes.iter().map(sentence).collect();
     if causes.is_empty() {
-        return print(&well(&target, &object, &standing));
+        sentences.push(well(&target, &object, &standing));
     }
-    let sentences: Vec<String> = causes.iter().map(sentence).collect();
+    let odd = oddities.iter().map(|what| format!("{target}: {what}\n"));
+    sentences.extend(odd);
     print(&sentences.join("\n"))
 }
 

@@ -93,8 +93,8 @@ pub struct Resolved {
     pub entries: Vec<Entry>,
     /// What the snapshot Secret is filled with.
     pub fills: Vec<Fill>,
-    /// Placeholders that name no variable, left as they are.
-    pub unresolved: BTreeSet<String>,
+    /// Placeholders that name no variable, left as they are, each with the variable that it stands in.
+    pub unresolved: BTreeSet<(String, String)>,
     /// Variables that need themselves, left as they are.
     pub cycles: BTreeSet<String>,
 }
@@ -248,7 +248,8 @@ impl Work<'_> {
                     found.push((Piece::Variable(other), Some(value)));
                 }
                 None => {
-                    self.out.unresolved.insert(other.clone());
+                    let place = (other.clone(), name.to_owned());
+                    self.out.unresolved.insert(place);
                     found.push((Piece::Text(format!("$({other})")), None));
                 }
             }

@@ -194,8 +194,10 @@ impl Life {
             ),
             (
                 "UnresolvedPlaceholder",
-                "These name no variable and are passed on as they are",
-                unresolved.map(|name| format!("$({name})")).collect(),
+                "These name no variable and are passed on as they are; give them a value in spec.variables, or leave out expand",
+                unresolved
+                    .map(|(name, within)| format!("$({name}) in {within}"))
+                    .collect(),
             ),
             (
                 "BuiltInOverridden",

@@ -53,7 +53,8 @@ fn a_placeholder_that_names_nothing_stays_and_is_reported() {
         value(&resolved, "A"),
         [Part::Text("x-$(NOWHERE)-$(not a name)".into())]
     );
-    assert_eq!(resolved.unresolved, BTreeSet::from(["NOWHERE".to_owned()]));
+    let place = ("NOWHERE".to_owned(), "A".to_owned());
+    assert_eq!(resolved.unresolved, BTreeSet::from([place]));
 }
 
 /// proves: DV-137
