@@ -151,7 +151,9 @@ pub struct PodStatus {
 pub struct ContainerStatus {
     /// Its name.
     pub name: String,
-    /// The image, as the runtime reports it.
+    /// The image, as the pod asks for it until it runs.
+    pub image: String,
+    /// The same, as the runtime reports it.
     #[serde(rename = "imageID")]
     pub image_id: String,
     /// Whether it gets traffic.

@@ -20,6 +20,7 @@ use crate::{
         Environment, Release,
         environment::EnvironmentState,
         release::{ReleaseStatus, Step},
+        status::{Blocker, Condition, RECONCILING},
     },
     kinds::Of,
     plan::Found,
@@ -36,7 +37,7 @@ impl Watched for Release {
 enum State {
     Lost,
     Waiting(Box<Found<Environment>>),
-    Begun(Box<Snapshot>),
+    Begun(Box<Snapshot>, Vec<Blocker>),
 }
 
 impl Kind for Release {
@@ -52,7 +53,8 @@ impl Kind for Release {
 fn observe(release: &Release, me: &Kept, seen: &Seen<'_>) -> State {
     let environment = &release.spec.environment_ref.name;
     if let Some(snapshot) = Snapshot::of_release(seen, environment, &me.id.name) {
-        return State::Begun(Box::new(snapshot));
+        let waits = held_up(&snapshot, environment, seen);
+        return State::Begun(Box::new(snapshot), waits);
     }
     match seen.get::<Environment>(environment) {
         Some(environment) => State::Waiting(Box::new(environment)),
@@ -83,12 +85,36 @@ fn status(release: &Release, me: &Kept, state: &State) -> ReleaseStatus {
             let (phase, verdict) = wait(environment, numbered);
             waiting(phase, unfinished(verdict, phase))
         }
-        State::Begun(snapshot) => begun(snapshot, me.annotation("unusable")),
+        State::Begun(snapshot, waits) => {
+            let mut status = begun(snapshot, me.annotation("unusable"));
+            status.blockers.extend(waits.iter().cloned());
+            status
+        }
     }
 }
 
 fn unfinished(verdict: Verdict, reason: &str) -> Verdict {
     verdict.with("Succeeded", "Unknown", reason, "It has not ended yet.")
+}
+
+/// What keeps one that is under way from coming further, as its Environment says it. One that has ended is not looked after.
+fn held_up(snapshot: &Snapshot, environment: &str, seen: &Seen<'_>) -> Vec<Blocker> {
+    if snapshot.phase().is_over() {
+        return Vec::new();
+    }
+    let status = seen.get::<Environment>(environment);
+    let status = status.and_then(|e| e.status.clone()).unwrap_or_default();
+    let goes_on = |c: &Condition| c.type_ == RECONCILING && c.reason == "Releasing";
+    let mine = status.running_release == Some(snapshot.number());
+    if !mine || !status.conditions.iter().any(goes_on) {
+        return Vec::new();
+    }
+    let theirs = status.blockers.into_iter();
+    let again = |blocker: Blocker| Blocker {
+        since: String::new(),
+        ..blocker
+    };
+    theirs.map(again).collect()
 }
 
 /// Why it has not begun: what its Environment waits for.

@@ -80,7 +80,7 @@ impl Life {
                 return Some(moving(course.record.number));
             }
             if course.phase != Phase::Failed {
-                return Some(blocked(moving(course.record.number), &course.troubles));
+                return Some(held_up(course.record.number, &course.troubles));
             }
             return None;
         }
@@ -264,6 +264,19 @@ impl Life {
 
 fn moving(number: i64) -> Verdict {
     Verdict::moving("Releasing", format!("Release {number} is under way."))
+}
+
+/// Under way, and what keeps it from coming further.
+fn held_up(number: i64, troubles: &[Trouble]) -> Verdict {
+    let verdict = troubles.first().map_or_else(
+        || moving(number),
+        |first| {
+            let (what, fix) = (first.what(), &first.fix);
+            let message = format!("Release {number} is under way, held up by {what}: {fix}");
+            Verdict::moving("Releasing", message)
+        },
+    );
+    blocked(verdict, troubles)
 }
 
 impl Halt {

@@ -79,15 +79,13 @@ pub fn ailment(
         return ill("Unschedulable", fix, Timestamp::MAX);
     }
     let before = pod.status.init_container_statuses.first();
-    let before = before.and_then(|status| status.state.waiting.as_ref());
-    if let Some((reason, _, patience)) = before.and_then(|waiting| hindrance(waiting, container)) {
+    let before = before.and_then(|status| hindrance(status, container));
+    if let Some((reason, _, patience)) = before {
         let fix = "Roadstead's own image, which waits for the Services first, cannot be used here: check that the Instance's imagePullSecrets give access to it.";
         return ill(reason, fix.to_owned(), at(patience));
     }
     let status = pod.status.container_statuses.first()?;
-    if let Some(waiting) = &status.state.waiting
-        && let Some((reason, fix, patience)) = hindrance(waiting, container)
-    {
+    if let Some((reason, fix, patience)) = hindrance(status, container) {
         return ill(reason, fix, at(patience));
     }
     if status.restart_count == 0 && status.state.terminated.is_none() {
@@ -126,14 +124,21 @@ fn starting(
 }
 
 /// What keeps a container from starting: a word, what to do, and how many seconds it may take to pass by itself.
-fn hindrance(waiting: &facts::Waiting, container: &str) -> Option<(&'static str, String, i64)> {
+fn hindrance(
+    status: &facts::ContainerStatus,
+    container: &str,
+) -> Option<(&'static str, String, i64)> {
+    let waiting = status.state.waiting.as_ref()?;
+    let image = &status.image;
     Some(match waiting.reason.as_str() {
         "InvalidImageName" | "ErrImageNeverPull" => {
-            let fix = "The image cannot be pulled: correct its name.".to_owned();
+            let fix = format!("The image {image} cannot be pulled: correct its name.");
             ("ImagePullFailed", fix, 0)
         }
         "ErrImagePull" | "ImagePullBackOff" => {
-            let fix = "The image cannot be pulled: check its name, and that the Instance's imagePullSecrets give access to it.".to_owned();
+            let fix = format!(
+                "The image {image} cannot be pulled: check its name, and that the Instance's imagePullSecrets give access to it."
+            );
             ("ImagePullFailed", fix, 60)
         }
         "CreateContainerConfigError" if waiting.message.contains("runAsNonRoot") => {
