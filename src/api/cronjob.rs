@@ -2,6 +2,7 @@
 
 use super::{
     name::Ref,
+    schedule,
     status::{Blocker, Condition},
 };
 use kube::{CustomResource, KubeSchema};
@@ -50,11 +51,12 @@ pub struct CronjobSpec {
     /// Five-field cron expression, such as `30 2 * * 1-5`: minute, hour, day of the month, month, day of the week from 0 (Sunday) to 6. Excludes `frequency` and `time`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
-    #[x_kube(validation = Rule::new("self.matches('^[-0-9A-Za-z*/,]+( +[-0-9A-Za-z*/,]+){4}$')").message(Message::Expression("\"schedule '\" + self + \"' is no cron expression: write five fields (minute, hour, day of the month, month, day of the week), such as 30 2 * * 1-5\"".into())))]
+    #[x_kube(validation = schedule::cron())]
     pub schedule: Option<String>,
     /// Time zone by its IANA name, such as `Europe/Zurich`. Default `Etc/UTC`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = schedule::zone())]
     pub time_zone: Option<String>,
     /// Seconds that a run may take, 0 to 86400; 0: no limit. Default 3600.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::status::{Blocker, Condition};
+use super::{
+    schedule,
+    status::{Blocker, Condition},
+};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -197,6 +200,7 @@ pub struct MaintenanceWindow {
     /// Time zone by its IANA name, such as `Europe/Zurich`. Default `Etc/UTC`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
+    #[x_kube(validation = schedule::zone())]
     pub time_zone: Option<String>,
 }
 
@@ -207,10 +211,12 @@ pub struct BackupDefaults {
     /// When: a five-field cron expression, such as `0 3 * * *`, or `Hourly`, `Daily`, `Weekly` or `Monthly`. Absent: no Backup is made by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
+    #[x_kube(validation = schedule::cron_or_word())]
     pub schedule: Option<String>,
     /// Time zone of the schedule, such as `Europe/Zurich`. Default `Etc/UTC`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
+    #[x_kube(validation = schedule::zone())]
     pub time_zone: Option<String>,
     /// Which of the Backups that were made by themselves are kept; the last good one always is. Default: the last 7.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,6 +233,7 @@ pub struct VerifyPolicy {
     /// When: the first Backup after each of these times is proven. A five-field cron expression, such as `0 5 * * 1`, or a word as for Backups. Absent: every one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
+    #[x_kube(validation = schedule::cron_or_word())]
     pub schedule: Option<String>,
     /// Program and arguments that succeed if the restored data is good, as in `spec.verify` of a Backup. Default: the class's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

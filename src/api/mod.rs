@@ -14,6 +14,7 @@ pub mod instance;
 pub mod name;
 pub mod release;
 pub mod restore;
+mod schedule;
 pub mod service;
 pub mod service_class;
 pub mod status;

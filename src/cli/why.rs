@@ -319,6 +319,9 @@ fn own(standing: &Standing, object: &DynamicObject, chain: Vec<String>) -> Cause
 fn blocked(blocker: Blocker, condition: Option<&Condition>, chain: Vec<String>) -> Cause {
     let word = blocker.what.split('/').next().unwrap_or_default();
     let same = condition.filter(|c| c.reason == word && c.message != blocker.fix);
+    // What to do may say why, too: once is enough.
+    let again = |c: &&Condition| blocker.fix.contains(c.message.trim_end_matches('.'));
+    let same = same.filter(|c| !again(c));
     let message = same.map(|c| c.message.replace(&blocker.fix, ""));
     Cause {
         chain,

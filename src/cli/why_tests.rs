@@ -95,6 +95,22 @@ fn the_condition_gives_the_sentence_where_it_is_about_the_same() {
 }
 
 #[test]
+fn what_the_fix_says_is_not_said_twice() {
+    let condition: Condition =
+        serde_json::from_value(condition("Stalled", "True", "InvalidZone")).unwrap();
+    let blocker = Blocker {
+        what: "InvalidZone".into(),
+        fix: "Set another: It is InvalidZone.".into(),
+        ..Blocker::default()
+    };
+    let cause = blocked(blocker, Some(&condition), vec!["cronjob/nightly".into()]);
+    assert_eq!(
+        sentence(&cause),
+        "cronjob/nightly waits for InvalidZone.\n  do: Set another: It is InvalidZone.\n"
+    );
+}
+
+#[test]
 fn an_object_that_nobody_looked_at_points_at_the_operator() {
     let object = object("Service", "shop-db", 3, json!({}), Value::Null);
     let cause = own(

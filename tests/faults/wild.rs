@@ -76,8 +76,11 @@ fn text(schema: &Value) -> BoxedStrategy<Value> {
         1 => ".{0,40}",
         1 => Just("x".repeat(most.min(400))),
     ];
+    let rule = schema.pointer("/x-kubernetes-validations/0/rule");
+    let is_when = rule.is_some_and(|rule| rule.to_string().contains("self.matches('"));
     let made = match pattern.and_then(|pattern| string_regex(pattern).ok()) {
         Some(of_pattern) => prop_oneof![1 => free, 4 => of_pattern].boxed(),
+        None if is_when => prop_oneof![1 => free, 4 => word(WHEN)].boxed(),
         None => free.boxed(),
     };
     made.prop_map(move |text| {
@@ -145,6 +148,16 @@ const NAMES: &[&str] = &[
     "shop-live-web",
     "cache-credentials",
     "roadstead-operator",
+];
+
+/// Schedules and time zones, some of which do not exist: a rule lets hardly any other text through.
+const WHEN: &[&str] = &[
+    "30 2 * * 1-5",
+    "*/5 20-8 1,31 JAN *",
+    "0 0 31 2 *",
+    "Weekly",
+    "Etc/UTC",
+    "Europe/Zurick",
 ];
 
 /// What people and attackers write.

@@ -280,7 +280,7 @@ fn unreadable(why: &Unreadable) -> Verdict {
         Unreadable::Schedule(message) => ("InvalidSchedule", "schedule", message),
         Unreadable::Zone(message) => ("InvalidTimeZone", "timeZone", message),
     };
-    let fix = format!("Set spec.{field} to one that can be read: {message}.");
+    let fix = format!("Set spec.{field} to one that can be read.");
     Verdict::stalled(reason, format!("{message}.")).blocked(reason, fix)
 }
 
