@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::progress::note;
+use super::{patience::Silence, progress::note};
 
 /// The exit codes, as `--help` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,10 @@ impl Failure {
             kube::Error::Auth(e) => Self::refused(
                 format!("could not {doing}: logging in to the cluster failed: {e}"),
                 "check the user of the context: kubectl config view --minify",
+            ),
+            kube::Error::Service(e) if e.is::<Silence>() => Self::refused(
+                format!("could not {doing}: {e}"),
+                "check the cluster with: kubectl cluster-info; wait longer with --request-timeout, or name another with --context",
             ),
             other => Self::refused(
                 format!(

@@ -5,7 +5,7 @@
 //! standard error.
 //!
 //! - [`scope`], [`target`], [`choice`], [`show`], [`fail`]: where to work, on what, how to answer, what to say when it cannot be done.
-//! - [`reach`], [`standing`], [`users`], [`wait`], [`track`], [`turn`], [`progress`]: requests, how an object stands, whom it concerns, and
+//! - [`patience`], [`reach`], [`standing`], [`users`], [`wait`], [`track`], [`turn`], [`progress`]: requests, how an object stands, whom it concerns, and
 //!   waiting for it.
 
 use std::{ffi::OsString, process::ExitCode};
@@ -27,6 +27,7 @@ pub mod exec;
 pub mod fail;
 pub mod logs;
 pub mod once;
+pub mod patience;
 pub mod progress;
 pub mod promote;
 pub mod reach;

@@ -6,12 +6,14 @@ use clap_complete::ArgValueCompleter;
 use jiff::SignedDuration;
 use kube::{
     Client, Config,
+    client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
 
 use super::{
     complete,
     fail::{Exit, Failure},
+    patience::Patience,
     show::Output,
     target::Target,
 };
@@ -45,6 +47,9 @@ pub struct Scope {
     /// How long to wait, such as 90s, 10m or 1h30m
     #[arg(long, global = true, default_value = "15m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
+    /// How long to wait for the API server to answer one request; 0 for ever
+    #[arg(long, global = true, default_value = "30s", value_parser = request_timeout, value_name = "DURATION")]
+    pub request_timeout: Duration,
     /// Ask for it and return at once
     #[arg(long, global = true)]
     pub no_wait: bool,
@@ -57,6 +62,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|d| Duration::try_from(d).ok())
         .ok_or_else(|| "write a duration such as 90s, 10m or 1h30m".to_owned())
+}
+
+/// The same as kubectl has it: a number alone is seconds.
+fn request_timeout(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => duration(text),
+    }
 }
 
 /// A cluster to talk to, and the namespace to work in.
@@ -79,12 +92,14 @@ impl Scope {
     pub async fn connect(&self) -> Result<Cluster, Failure> {
         let config = self.config().await?;
         let namespace = self.asked().unwrap_or(config.default_namespace.clone());
-        let client = Client::try_from(config).map_err(|e| {
+        let patience = Patience::with(&config.cluster_url.to_string(), self.request_timeout);
+        let client = ClientBuilder::try_from(config).map_err(|e| {
             Failure::refused(
                 format!("the kubeconfig cannot be used: {e}"),
                 "check it with: kubectl config view --minify",
             )
         })?;
+        let client = client.with_layer(&patience).build();
         Ok(Cluster { client, namespace })
     }
 
@@ -151,5 +166,9 @@ mod tests {
         assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
         assert!(duration("soon").is_err());
         assert!(duration("-5s").is_err());
+        assert_eq!(request_timeout("7"), Ok(Duration::from_secs(7)));
+        assert_eq!(request_timeout("0"), Ok(Duration::ZERO));
+        assert_eq!(request_timeout("1m"), Ok(Duration::from_secs(60)));
+        assert!(request_timeout("soon").is_err());
     }
 }
