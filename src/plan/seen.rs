@@ -51,6 +51,23 @@ impl fmt::Debug for Id {
     }
 }
 
+/// Labels or annotations: a few, in the order of their keys.
+#[derive(Clone, Default)]
+pub struct Marks(Box<[(Box<str>, Box<str>)]>);
+
+impl Marks {
+    fn get(&self, key: &str) -> Option<&str> {
+        let at = self.0.binary_search_by(|(k, _)| (**k).cmp(key)).ok()?;
+        self.0.get(at).map(|(_, value)| &**value)
+    }
+}
+
+impl From<BTreeMap<Box<str>, Box<str>>> for Marks {
+    fn from(all: BTreeMap<Box<str>, Box<str>>) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
 /// An object as it is kept in a store.
 #[derive(Clone)]
 pub struct Kept {
@@ -69,9 +86,9 @@ pub struct Kept {
     /// Whether our finalizer stands on it.
     pub held: bool,
     /// Its labels of our group, by the part after `roadstead.dev/`.
-    pub labels: BTreeMap<Box<str>, Box<str>>,
+    pub labels: Marks,
     /// Its annotations of our group, by the part after `roadstead.dev/`, without `applied`.
-    pub annotations: BTreeMap<Box<str>, Box<str>>,
+    pub annotations: Marks,
     /// The UID that the label `roadstead.dev/owner` names.
     pub owner: Option<Arc<str>>,
     /// Whether an owner reference to that same UID stands on it: only then may it be pruned.
@@ -91,12 +108,12 @@ pub struct Kept {
 impl Kept {
     /// The value of one of our labels, by the part after `roadstead.dev/`.
     pub fn label(&self, key: &str) -> Option<&str> {
-        self.labels.get(key).map(AsRef::as_ref)
+        self.labels.get(key)
     }
 
     /// The value of one of our annotations, by the part after `roadstead.dev/`.
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.annotations.get(key).map(AsRef::as_ref)
+        self.annotations.get(key)
     }
 }
 

@@ -160,7 +160,7 @@ impl Cache {
 
     /// Every object that is planned.
     pub fn planned(&self) -> Vec<Id> {
-        self.read(|s| s.uids.values().cloned().collect())
+        self.read(|s| s.index.all().cloned().collect())
     }
 
     /// A watch begins a new list.

@@ -33,6 +33,9 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// After this, a server that has not even begun to answer is given up, whatever was asked: kube's lists and watches wait for ever.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// How much is read at once. Each watch has a connection of its own, and what one list needed once would be held for good.
+const BUFFER: usize = 16 << 10;
+
 /// A client that keeps its connections honest: kube's own keeps none alive and retries inside a call for minutes.
 pub fn client(config: &Config, metrics: &Arc<Metrics>) -> kube::Result<Client> {
     let mut connector = HttpConnector::new();
@@ -43,7 +46,9 @@ pub fn client(config: &Config, metrics: &Arc<Metrics>) -> kube::Result<Client> {
     connector.set_keepalive_interval(Some(Duration::from_secs(10)));
     connector.set_keepalive_retries(Some(3));
     let https = config.rustls_https_connector_with_connector(connector)?;
-    let http: Http<_, Body> = Http::builder(TokioExecutor::new()).build(https);
+    let http: Http<_, Body> = Http::builder(TokioExecutor::new())
+        .http1_read_buf_exact_size(BUFFER)
+        .build(https);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)

@@ -18,6 +18,7 @@ mod events;
 pub mod fence;
 pub mod fields;
 pub mod fill;
+mod index;
 pub mod lease;
 pub mod metrics;
 pub mod probe;

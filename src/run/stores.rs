@@ -1,7 +1,7 @@
 //! The stores behind the cache's lock: a shelf a kind, and the indices over all of them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     edits::{self, Edit},
+    index::Index,
     trouble::Cause,
     wake::Readers,
     wire::Fresh,
@@ -86,15 +87,10 @@ pub(super) struct Shelf {
     pub(super) scopes: HashMap<Arc<str>, Scope>,
 }
 
-/// A kind, a namespace and a key.
-type Key = (Of, Arc<str>, Arc<str>);
-
 /// Everything behind the lock.
 pub(super) struct Stores {
     pub(super) shelves: Vec<Shelf>,
-    pub(super) owned: HashMap<Arc<str>, BTreeSet<Id>>,
-    pub(super) keys: HashMap<Key, BTreeSet<Arc<str>>>,
-    pub(super) uids: HashMap<Arc<str>, Id>,
+    pub(super) index: Index,
     pub(super) readers: Readers,
     pub(super) waiting: HashMap<(Of, Arc<str>), HashSet<Id>>,
     pub(super) epoch: u64,
@@ -113,9 +109,7 @@ impl Default for Stores {
         }
         Self {
             shelves,
-            owned: HashMap::new(),
-            keys: HashMap::new(),
-            uids: HashMap::new(),
+            index: Index::default(),
             readers: Readers::default(),
             waiting: HashMap::new(),
             epoch: 0,
@@ -204,7 +198,7 @@ impl Stores {
         }
         let edits = edits::noted(old.as_ref(), &fresh);
         let mut new = Record {
-            kept: Arc::new(fresh.kept),
+            kept: Arc::new(self.sharing(fresh.kept)),
             fields: fresh.fields,
             replicas: fresh.replicas,
             trusted: 0,
@@ -220,13 +214,23 @@ impl Stores {
         }
         self.epoch += 1;
         let id = new.kept.id.clone();
-        self.index(
+        self.relist(
             old.as_ref().map(|o| &*o.kept),
             Some(&new.kept.clone()),
             wake,
         );
         let objects = &mut self.shelves[id.of as usize].objects;
         objects.entry(id.ns).or_default().insert(id.name, new);
+    }
+
+    /// The same, without copies of names that are known already.
+    fn sharing(&self, mut kept: Kept) -> Kept {
+        let spaces = &self.shelf(kept.id.of).objects;
+        if let Some((ns, _)) = spaces.get_key_value(&kept.id.ns) {
+            kept.id.ns = ns.clone();
+        }
+        kept.owner = kept.owner.map(|owner| self.index.shared(&owner));
+        kept
     }
 
     pub(super) fn remove(&mut self, id: &Id, wake: &mut HashSet<Id>) {
@@ -240,7 +244,7 @@ impl Stores {
         }
         if let Some(old) = old {
             self.epoch += 1;
-            self.index(Some(&old.kept), None, wake);
+            self.relist(Some(&old.kept), None, wake);
         }
     }
 
@@ -262,9 +266,9 @@ impl Stores {
     }
 
     fn records<'a>(&'a self, of: Of, place: &'a Place) -> impl Iterator<Item = &'a Record> {
-        let spaces = self.shelf(of).objects.values();
-        let all = spaces.flat_map(|names| names.values());
-        all.filter(move |r| place.ns.is_empty() || r.kept.id.ns == place.ns)
+        let spaces = self.shelf(of).objects.iter();
+        let looked = spaces.filter(|(ns, _)| place.ns.is_empty() || **ns == place.ns);
+        looked.flat_map(|(_, names)| names.values())
     }
 
     /// The list replaces what was there, but for what is there by this newer list of names.
@@ -299,70 +303,29 @@ impl Stores {
         wake.extend(waiting.unwrap_or_default());
     }
 
-    fn index(&mut self, old: Option<&Kept>, new: Option<&Kept>, wake: &mut HashSet<Id>) {
+    fn relist(&mut self, old: Option<&Kept>, new: Option<&Kept>, wake: &mut HashSet<Id>) {
         for kept in [old, new].into_iter().flatten() {
             if kept.id.of.entry().plan.is_some() {
                 wake.insert(kept.id.clone());
             }
-            if let Some(owner) = kept.owner.as_ref().and_then(|o| self.uids.get(o)) {
+            if let Some(owner) = kept.owner.as_ref().and_then(|o| self.index.planned(o)) {
                 wake.insert(owner.clone());
             }
             self.readers.of(kept, wake);
         }
         if let Some(kept) = old {
-            self.unlist(kept, new);
+            self.index.unlist(kept, new);
+            if new.is_none() && kept.id.of.entry().plan.is_some() {
+                self.readers.remember(&kept.id, &HashSet::new());
+            }
         }
         if let Some(kept) = new {
-            self.enlist(kept);
+            self.index.enlist(kept);
         }
         if let Some(kept) = old.or(new)
             && kept.id.of.entry().watch == Watch::Hosts
         {
             self.host(&kept.id.name, new.is_some(), wake);
-        }
-    }
-
-    fn unlist(&mut self, kept: &Kept, new: Option<&Kept>) {
-        if new.is_none_or(|n| n.uid != kept.uid) {
-            self.uids.remove(&kept.uid);
-        }
-        if new.is_none() && kept.id.of.entry().plan.is_some() {
-            self.readers.remember(&kept.id, &HashSet::new());
-        }
-        if let Some(owner) = &kept.owner
-            && new.is_none_or(|n| n.owner != kept.owner)
-            && let Some(ids) = self.owned.get_mut(owner)
-        {
-            ids.remove(&kept.id);
-            if ids.is_empty() {
-                self.owned.remove(owner);
-            }
-        }
-        for key in &kept.keys {
-            let key = (kept.id.of, kept.id.ns.clone(), key.clone());
-            if let Some(names) = self.keys.get_mut(&key) {
-                names.remove(&kept.id.name);
-                if names.is_empty() {
-                    self.keys.remove(&key);
-                }
-            }
-        }
-    }
-
-    fn enlist(&mut self, kept: &Kept) {
-        if kept.id.of.entry().plan.is_some() {
-            self.uids.insert(kept.uid.clone(), kept.id.clone());
-        }
-        if let Some(owner) = &kept.owner {
-            let ids = self.owned.entry(owner.clone()).or_default();
-            ids.insert(kept.id.clone());
-        }
-        for key in &kept.keys {
-            let key = (kept.id.of, kept.id.ns.clone(), key.clone());
-            self.keys
-                .entry(key)
-                .or_default()
-                .insert(kept.id.name.clone());
         }
     }
 

@@ -54,9 +54,9 @@ impl World for View<'_> {
     fn by_key(&self, of: Of, ns: &str, key: &str) -> Vec<Arc<Kept>> {
         let ns: Arc<str> = ns.into();
         self.ask(of, &ns, |s| {
-            let names = s.keys.get(&(of, ns.clone(), key.into()));
-            let ids = names.into_iter().flatten();
-            ids.filter_map(|name| s.record(&Id::new(of, ns.clone(), name.clone())))
+            let names = s.index.keyed(of, &ns, key).iter();
+            names
+                .filter_map(|name| s.record(&Id::new(of, ns.clone(), name.clone())))
                 .map(|r| r.kept.clone())
                 .collect()
         })
@@ -84,7 +84,7 @@ impl Stores {
     /// Everything labelled as made for this UID, by kind, ordered by namespace and name. The label is written by whoever may write the
     /// object: it says nothing where the owner could not have made it.
     pub(super) fn owned(&self, uid: &str, of: Of) -> Vec<Arc<Kept>> {
-        let ids = self.owned.get(uid).into_iter().flatten();
+        let ids = self.index.owned(uid).iter();
         let records = ids
             .filter(|id| id.of == of && self.reaches(uid, id))
             .filter_map(|id| self.record(id));
@@ -93,7 +93,7 @@ impl Stores {
 
     /// Everything labelled as made for this UID that also goes with it.
     pub(super) fn prunable(&self, uid: &str) -> Vec<Arc<Kept>> {
-        let ids = self.owned.get(uid).into_iter().flatten();
+        let ids = self.index.owned(uid).iter();
         let records = ids
             .filter(|id| self.reaches(uid, id))
             .filter_map(|id| self.record(id));
@@ -103,9 +103,11 @@ impl Stores {
 
     /// Whether the object of this UID makes objects where this one stands: in its own namespace or, an Instance, in the one that it makes.
     fn reaches(&self, uid: &str, id: &Id) -> bool {
-        self.uids.get(uid).is_some_and(|owner| match &*owner.ns {
-            "" => id.ns.is_empty() || *id.ns == *namespace_of(&owner.name),
-            ns => *id.ns == *ns,
-        })
+        self.index
+            .planned(uid)
+            .is_some_and(|owner| match &*owner.ns {
+                "" => id.ns.is_empty() || *id.ns == *namespace_of(&owner.name),
+                ns => *id.ns == *ns,
+            })
     }
 }

@@ -194,7 +194,8 @@ impl Wire {
         let Brief { metadata, status } = serde_json::from_str(self.raw.get())?;
         let time = |t: &Option<String>| t.as_deref().and_then(|t| t.parse::<Timestamp>().ok());
         let body = (entry.decode)(self.raw.get()).unwrap_or_else(|error| unreadable(&error));
-        let owner = metadata.labels.get("owner").map(|o| Arc::<str>::from(&**o));
+        let mut metadata = metadata;
+        let owner = metadata.labels.remove("owner").map(Arc::<str>::from);
         let owned = owner
             .as_deref()
             .is_some_and(|o| metadata.owner_references.iter().any(|r| r.uid == o));
@@ -219,8 +220,8 @@ impl Wire {
             created: time(&metadata.creation_timestamp).unwrap_or(Timestamp::UNIX_EPOCH),
             deleting: time(&metadata.deletion_timestamp),
             held: metadata.finalizers.iter().any(|f| f == api::FINALIZER),
-            labels: metadata.labels,
-            annotations,
+            labels: metadata.labels.into(),
+            annotations: annotations.into(),
             owner,
             owned,
             applied: applied

@@ -8,7 +8,7 @@ use roadstead::{
     run::{
         cache::Cache,
         stores::{Place, Progress},
-        trouble::{Cause, Trouble},
+        trouble::Cause,
         view::View,
     },
 };
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{cronjob, fresh, id, job};
 
-fn list(cache: &Cache, of: Of, objects: &[Value]) -> HashSet<Id> {
+pub fn list(cache: &Cache, of: Of, objects: &[Value]) -> HashSet<Id> {
     cache.begin(of, &Place::everywhere());
     for object in objects {
         cache.buffer(of, &Place::everywhere(), fresh(of, object));
@@ -251,101 +251,6 @@ fn a_kind_that_is_refused_holds_up_only_who_asks_for_it() {
 }
 
 #[test]
-fn a_namespace_that_becomes_an_instances_has_its_secrets_watched_and_one_that_goes_takes_them_along()
- {
-    let cache = Cache::default();
-    let host = json!({"metadata": {"name": "a", "uid": "ns", "resourceVersion": "1", "labels": {"roadstead.dev/instance": "x"}}});
-    list(&cache, Of::Cronjob, &[cronjob("mine", 1)]);
-    let me = id(Of::Cronjob, "mine");
-    assert!(
-        cache.wait(&me, Of::Secret, "a"),
-        "in no Instance there is nothing to wait for"
-    );
-    cache.watched(&Place::everywhere(), fresh(Of::Namespace, &host));
-    let [place] = &cache.places(Of::Secret)[..] else {
-        panic!("Secrets are watched in one place")
-    };
-    assert_eq!(&*place.ns, "a");
-    assert!(!cache.wait(&me, Of::Secret, "a"));
-    let secret = json!({"metadata": {"name": "s", "namespace": "a", "uid": "s", "resourceVersion": "2"}, "data": {"k": "djE="}});
-    cache.begin(Of::Secret, place);
-    cache.buffer(Of::Secret, place, fresh(Of::Secret, &secret));
-    assert!(cache.swap(Of::Secret, place, None).contains(&me));
-    assert!(cache.record(&id(Of::Secret, "s")).is_some());
-    cache.vanished(&Place::everywhere(), &Id::new(Of::Namespace, "", "a"), 9);
-    assert!(cache.record(&id(Of::Secret, "s")).is_none());
-    assert!(cache.places(Of::Secret).is_empty());
-}
-
-#[test]
-fn a_namespace_that_goes_and_comes_again_at_once_is_watched_anew_and_the_old_watch_is_not_heard() {
-    let cache = Cache::default();
-    let host = |rv: &str| {
-        let labels = json!({"roadstead.dev/instance": "x"});
-        let meta = json!({"name": "a", "uid": "ns", "resourceVersion": rv, "labels": labels});
-        fresh(Of::Namespace, &json!({"metadata": meta}))
-    };
-    cache.watched(&Place::everywhere(), host("1"));
-    let before = cache.places(Of::Secret).remove(0);
-    cache.begin(Of::Secret, &before);
-    cache.swap(Of::Secret, &before, None);
-    let me = id(Of::Cronjob, "mine");
-    assert!(cache.wait(&me, Of::Secret, "a"));
-    // A list that is older than the namespace takes it away, and the watch after it brings it back before anybody has looked.
-    cache.begin(Of::Namespace, &Place::everywhere());
-    cache.swap(Of::Namespace, &Place::everywhere(), None);
-    cache.watched(&Place::everywhere(), host("1"));
-    let after = cache.places(Of::Secret).remove(0);
-    assert_ne!(before, after, "the watch of before would never list again");
-    cache.begin(Of::Secret, &before);
-    cache.swap(Of::Secret, &before, None);
-    assert!(
-        !cache.wait(&me, Of::Secret, "a"),
-        "its list is not the new one"
-    );
-    cache.begin(Of::Secret, &after);
-    assert!(cache.swap(Of::Secret, &after, None).contains(&me));
-    assert!(cache.wait(&me, Of::Secret, "a"));
-}
-
-#[test]
-fn a_list_that_is_older_than_what_was_seen_takes_nothing_away_and_brings_nothing_back() {
-    let all = Place::everywhere();
-    let cache = Cache::default();
-    list(
-        &cache,
-        Of::Job,
-        &[job("stays", 3, "mine"), job("goes", 4, "mine")],
-    );
-    cache.vanished(&all, &id(Of::Job, "goes"), 5);
-    cache.watched(&all, fresh(Of::Job, &job("new", 6, "mine")));
-    let begin = |jobs: &[Value]| {
-        cache.begin(Of::Job, &all);
-        for job in jobs {
-            cache.buffer(Of::Job, &all, fresh(Of::Job, job));
-        }
-    };
-    begin(&[job("stays", 3, "mine"), job("new", 6, "mine")]);
-    assert_eq!(cache.doubted(Of::Job, &all), None, "it says what is known");
-    begin(&[job("new", 6, "mine"), job("later", 7, "mine")]);
-    assert_eq!(cache.doubted(Of::Job, &all), None, "one went, and one came");
-    begin(&[job("stays", 3, "mine"), job("goes", 4, "mine")]);
-    assert_eq!(cache.doubted(Of::Job, &all), Some(6), "it is of before");
-    let live = ["stays", "new"].map(|name| id(Of::Job, name)).into();
-    cache.swap(Of::Job, &all, Some(&live));
-    assert!(cache.record(&id(Of::Job, "new")).is_some());
-    assert!(cache.record(&id(Of::Job, "goes")).is_none());
-    begin(&[job("stays", 3, "mine")]);
-    assert_eq!(
-        cache.doubted(Of::Job, &all),
-        Some(6),
-        "the newest may be gone"
-    );
-    cache.swap(Of::Job, &all, Some(&[id(Of::Job, "stays")].into()));
-    assert!(cache.record(&id(Of::Job, "new")).is_none(), "and it was");
-}
-
-#[test]
 fn of_a_secret_that_is_not_ours_only_the_names_of_its_keys_are_kept() {
     let secret = |labels: Value| json!({"metadata": {"name": "s", "namespace": "a", "uid": "s", "resourceVersion": "1", "labels": labels}, "data": {"k": "djE="}});
     let value = |object: &Value| {
@@ -395,53 +300,4 @@ fn an_object_that_cannot_be_read_is_known_to_be_there_and_no_plan_finds_it() {
     let kept = cache.record(&id(Of::Cronjob, "mine")).expect("kept").kept;
     assert!(roadstead::plan::Found::<roadstead::api::Cronjob>::of(kept).is_none());
     assert!(cache.record(&id(Of::Cronjob, "other")).is_some());
-}
-
-fn namespace(name: &str, instance: &str) -> Value {
-    json!({"metadata": {
-        "name": name, "uid": name, "resourceVersion": "1", "labels": {"roadstead.dev/instance": instance},
-    }})
-}
-
-/// Where the Instance of a namespace does not exist, that is what is missing, and not a right of ours.
-#[test]
-fn what_stands_in_the_namespace_of_no_instance_is_told_which_one_is_missing() {
-    let cache = Cache::default();
-    let said = |ns: &str, instance: String| {
-        let trouble = Trouble::new(
-            &Id::new(Of::Secret, ns, ""),
-            "watch",
-            Cause::NoInstance(instance),
-        );
-        (trouble.blocker(), trouble.message(), trouble.fix())
-    };
-    let there = [
-        namespace("instance-acme", "acme"),
-        namespace("apps", "acme"),
-    ];
-    list(&cache, Of::Namespace, &there);
-    assert_eq!(cache.lacks("instance-acme"), None, "nobody knows yet");
-    list(&cache, Of::Instance, &[]);
-    let name = cache.lacks("instance-acme").expect("there is no acme");
-    let (what, message, fix) = said("instance-acme", name);
-    assert_eq!(what.as_deref(), Some("NoInstance/instance-acme"));
-    assert_eq!(
-        message,
-        "Instance acme does not exist, and the namespace instance-acme is labelled for it"
-    );
-    assert!(fix.starts_with("Create Instance acme, or move"), "{fix}");
-
-    let acme = json!({
-        "metadata": {"name": "acme", "uid": "acme", "resourceVersion": "2"},
-        "spec": {"name": "acme", "description": "d"},
-    });
-    list(&cache, Of::Instance, &[acme]);
-    assert_eq!(cache.lacks("instance-acme"), None);
-    let name = cache.lacks("apps").expect("acme has another namespace");
-    let (_, message, fix) = said("apps", name);
-    assert!(
-        message.ends_with("whose namespace is instance-acme"),
-        "{message}"
-    );
-    assert!(fix.contains("instance-<its name>"), "{fix}");
 }

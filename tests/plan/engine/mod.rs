@@ -5,6 +5,7 @@
 mod cache;
 mod crew;
 mod own_writes;
+mod places;
 mod queue;
 mod watch;
 
