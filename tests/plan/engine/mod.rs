@@ -4,6 +4,7 @@
 
 mod cache;
 mod crew;
+mod homeless;
 mod own_writes;
 mod places;
 mod queue;
