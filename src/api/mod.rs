@@ -69,6 +69,8 @@ pub const APPLICATION: &str = "roadstead.dev/application";
 pub const ENVIRONMENT: &str = "roadstead.dev/environment";
 /// Label on the pods of a container, with its name.
 pub const CONTAINER: &str = "roadstead.dev/container";
+/// Label on the pods of a release command, with its place among them.
+pub const COMMAND: &str = "roadstead.dev/command";
 /// Label on a Release, its snapshot Secret and its pods: the number.
 pub const RELEASE: &str = "roadstead.dev/release";
 /// Label on everything that a Service runs.

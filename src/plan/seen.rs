@@ -229,6 +229,11 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// The namespace that it looks around in.
+    pub fn namespace(&self) -> &str {
+        &self.me.id.ns
+    }
+
     /// The object of this name in my namespace, or cluster-scoped.
     pub fn get<K: Watched>(&self, name: &str) -> Option<Found<K>> {
         let ns = if K::OF.entry().namespaced {

@@ -64,7 +64,7 @@ fn verdict(scene: &Scene<'_>, state: &State) -> (&'static str, Verdict) {
                 "Its Environments are as declared, or on their way.",
             ),
         ),
-        State::Degraded(names) => ("degraded", degraded(names)),
+        State::Degraded(names) => ("degraded", degraded(scene, names)),
     }
 }
 
@@ -98,11 +98,14 @@ fn waiting(scene: &Scene<'_>) -> Verdict {
     Verdict::stalled(lack.reason, lack.fix.clone()).blocked(what, lack.fix.clone())
 }
 
-fn degraded(names: &[String]) -> Verdict {
+fn degraded(scene: &Scene<'_>, names: &[String]) -> Verdict {
     let message = format!("Environments need a person: {}.", names.join(", "));
     let verdict = Verdict::stalled("Degraded", message);
     names.iter().fold(verdict, |verdict, name| {
-        let fix = format!("See what it waits for: kubectl describe renv {name}");
+        let fix = format!(
+            "See what it waits for: kubectl describe renv {name} -n {}",
+            scene.me.id.ns
+        );
         verdict.blocked(format!("EnvironmentStalled/{name}"), fix)
     })
 }

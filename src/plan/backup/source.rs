@@ -38,7 +38,10 @@ pub fn find(
 ) -> Result<(Source, Part), Obstacle> {
     let lasting = |word: &str, fix: String| Obstacle::Lasting(format!("{word}/{backup}"), fix);
     let Some(found) = seen.get::<Backup>(backup) else {
-        let fix = format!("There is no Backup {backup}: `kubectl get dbk` lists what there is.");
+        let fix = format!(
+            "There is no Backup {backup}: `kubectl get dbk -n {}` lists what there is.",
+            seen.namespace()
+        );
         return Err(lasting("BackupNotFound", fix));
     };
     let memory = Memory::of(seen, &found.kept).filter(|memory| memory.finished.is_some());

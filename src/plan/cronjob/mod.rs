@@ -195,7 +195,7 @@ fn plan(scene: &Scene<'_>, state: &State) -> Plan {
         }
     };
     let running = word == "scheduled" && runs.iter().any(runs::Known::is_running);
-    let verdict = runs::with_last(verdict, &runs);
+    let verdict = runs::with_last(verdict, &runs, &scene.me.id.ns);
     let status = CronjobStatus {
         state: Some(if running { "running" } else { word }.to_owned()),
         next_run_at: next.map(|at| at.to_string()),
@@ -307,7 +307,10 @@ fn halted(scene: &Scene<'_>, halt: &Halt) -> Verdict {
             "Restoring",
             format!("RestoreUnderWay/{restore}"),
             format!("It is not run while Restore {restore} puts data into Service {service}."),
-            format!("It goes on by itself then: kubectl describe drs {restore}"),
+            format!(
+                "It goes on by itself then: kubectl describe drs {restore} -n {}",
+                scene.me.id.ns
+            ),
         ),
         Halt::Instance => (
             "InstanceSuspended",

@@ -92,7 +92,7 @@ pub fn kept(scene: &Scene<'_>, runs: &[Known]) -> Vec<Step> {
 }
 
 /// What became of the run that ended last.
-pub fn with_last(verdict: Verdict, runs: &[Known]) -> Verdict {
+pub fn with_last(verdict: Verdict, runs: &[Known], ns: &str) -> Verdict {
     const LAST: &str = "LastRunSucceeded";
     let Some(last) = runs.iter().find(|known| !known.is_running()) else {
         return verdict;
@@ -105,11 +105,11 @@ pub fn with_last(verdict: Verdict, runs: &[Known]) -> Verdict {
         ),
         (_, Some(code)) => (
             "False",
-            format!("The run that ended last failed with exit code {code}: kubectl logs job/{} shows why.", last.run.job),
+            format!("The run that ended last failed with exit code {code}: kubectl logs job/{} -n {ns} shows why.", last.run.job),
         ),
         (_, None) => (
             "False",
-            format!("The run that ended last failed before its command did: kubectl describe job/{} shows why.", last.run.job),
+            format!("The run that ended last failed before its command did: kubectl describe job/{} -n {ns} shows why.", last.run.job),
         ),
     };
     verdict.with(LAST, status, &last.run.result, message)

@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 
 use super::{Scene, course::Course, history::job_id, trouble};
 use crate::{
-    api::{RELEASE, application::ReleaseCommand, release::Step as Done},
+    api::{COMMAND, RELEASE, application::ReleaseCommand, release::Step as Done},
     kinds::Of,
     plan::{
         Found, Step,
@@ -158,7 +158,7 @@ impl Course {
         });
         let mut marks = labels(scene.me);
         marks.insert(RELEASE.into(), self.record.number.to_string().into());
-        marks.insert("roadstead.dev/command".into(), index.to_string().into());
+        marks.insert(COMMAND.into(), index.to_string().into());
         let configuration = &self.record.configuration;
         let like = configuration.web().or(configuration.containers.first());
         let resources = like.and_then(|c| c.resources.as_ref());

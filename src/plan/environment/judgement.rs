@@ -38,7 +38,8 @@ impl Life {
         if let Some((name, message)) = self.failure() {
             let word = if serves { "degraded" } else { "failed" };
             let fix = format!(
-                "Change the configuration, or make another Release: kubectl describe rel {name}"
+                "Change the configuration, or make another Release: kubectl describe rel {name} -n {}",
+                scene.me.id.ns
             );
             let verdict = Verdict::stalled("ReleaseFailed", message);
             return (word, verdict.blocked(format!("ReleaseFailed/{name}"), fix));
@@ -310,7 +311,10 @@ fn halted(scene: &Scene<'_>, halt: &Halt) -> Verdict {
             let message = format!(
                 "Its pods wait until Restore {restore} has put data into Service {service}."
             );
-            let fix = format!("It goes on by itself then: kubectl describe drs {restore}");
+            let fix = format!(
+                "It goes on by itself then: kubectl describe drs {restore} -n {}",
+                scene.me.id.ns
+            );
             return Verdict::moving("Restoring", message)
                 .blocked(format!("RestoreUnderWay/{restore}"), fix);
         }

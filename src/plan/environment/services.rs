@@ -158,8 +158,10 @@ fn wait(name: &str, service: &Found<Service>, has_credentials: bool) -> Option<T
     if ready && has_credentials {
         return None;
     }
-    let fix =
-        format!("It goes on by itself once Service {name} is Ready: kubectl describe msvc {name}");
+    let fix = format!(
+        "It goes on by itself once Service {name} is Ready: kubectl describe msvc {name} -n {}",
+        service.kept.id.ns
+    );
     Some(Trouble::new("ServiceNotReady", name, fix))
 }
 

@@ -2,7 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::plan::{Found, facts, verdict::Verdict};
+use crate::{
+    api::{COMMAND, CONTAINER, ENVIRONMENT, RELEASE},
+    plan::{Found, Kept, facts, verdict::Verdict},
+};
 
 /// Something in the way, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,17 @@ pub fn blocked(mut verdict: Verdict, troubles: &[Trouble]) -> Verdict {
     verdict
 }
 
+/// Names pods of a container to kubectl, by the labels of one of them.
+fn chosen(kept: &Kept, container: &str) -> String {
+    let label = |key| kept.label(key).unwrap_or_default();
+    let which = match kept.label("command") {
+        Some(command) => format!("{RELEASE}={},{COMMAND}={command}", label("release")),
+        None => format!("{CONTAINER}={container}"),
+    };
+    let (ns, environment) = (&kept.id.ns, label("environment"));
+    format!("-n {ns} -l {ENVIRONMENT}={environment},{which}")
+}
+
 /// What is wrong with a pod, and when it is too late for a release to wait any longer.
 pub struct Ailment {
     /// What is wrong.
@@ -79,20 +93,21 @@ pub fn ailment(
         return ill("Unschedulable", fix, Timestamp::MAX);
     }
     let before = pod.status.init_container_statuses.first();
-    let before = before.and_then(|status| hindrance(status, container));
+    let before = before.and_then(|status| hindrance(status, &pod.kept, container));
     if let Some((reason, _, patience)) = before {
         let fix = "Roadstead's own image, which waits for the Services first, cannot be used here: check that the Instance's imagePullSecrets give access to it.";
         return ill(reason, fix.to_owned(), at(patience));
     }
     let status = pod.status.container_statuses.first()?;
-    if let Some((reason, fix, patience)) = hindrance(status, container) {
+    if let Some((reason, fix, patience)) = hindrance(status, &pod.kept, container) {
         return ill(reason, fix, at(patience));
     }
     if status.restart_count == 0 && status.state.terminated.is_none() {
         return starting(status, container, patience);
     }
     let fix = format!(
-        "It ends instead of becoming ready: kubectl logs -l roadstead.dev/container={container} --previous. It runs as an ordinary user, not as root: see runAsUser."
+        "It ends instead of becoming ready: kubectl logs {} --previous. It runs as an ordinary user, not as root: see runAsUser.",
+        chosen(&pod.kept, container)
     );
     let until = if status.restart_count >= 5 {
         at(0)
@@ -126,6 +141,7 @@ fn starting(
 /// What keeps a container from starting: a word, what to do, and how many seconds it may take to pass by itself.
 fn hindrance(
     status: &facts::ContainerStatus,
+    kept: &Kept,
     container: &str,
 ) -> Option<(&'static str, String, i64)> {
     let waiting = status.state.waiting.as_ref()?;
@@ -149,7 +165,8 @@ fn hindrance(
         }
         "CreateContainerConfigError" | "CreateContainerError" => {
             let fix = format!(
-                "The container cannot be made: kubectl describe pod -l roadstead.dev/container={container}"
+                "The container cannot be made: kubectl describe pod {}",
+                chosen(kept, container)
             );
             ("ContainerRefused", fix, 60)
         }
@@ -172,7 +189,8 @@ pub fn refusal(deployment: &Found<facts::Deployment>, container: &str) -> Option
         Trouble::new("QuotaExceeded", container, fix)
     } else {
         let fix = format!(
-            "The API server refuses its pods: kubectl describe deployment -l roadstead.dev/container={container}"
+            "The API server refuses its pods: kubectl describe deployment {}",
+            chosen(&deployment.kept, container)
         );
         Trouble::new("PodRefused", container, fix)
     })

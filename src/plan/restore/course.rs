@@ -141,8 +141,9 @@ impl Course {
             return;
         }
         let error = format!(
-            "Service {name} has the data, but did not serve it within {} minutes: `kubectl describe msvc {name}` says why. What was there before is kept; `spec.undo: true` on this Restore puts it back.",
-            PATIENCE.as_mins()
+            "Service {name} has the data, but did not serve it within {} minutes: `kubectl describe msvc {name} -n {}` says why. What was there before is kept; `spec.undo: true` on this Restore puts it back.",
+            PATIENCE.as_mins(),
+            service.kept.id.ns
         );
         self.end(part, now, Some(error));
     }

@@ -62,7 +62,7 @@ pub fn begun(
     };
     let until = undo_until(seen, me, memory);
     let verdict = match success {
-        Success::Unknown => moving(course),
+        Success::Unknown => moving(course, &me.id.ns),
         Success::Success => Verdict::ready("Done", done(until.as_deref())),
         Success::Partial | Success::Failure => failure(success, &parts),
     };
@@ -135,7 +135,7 @@ fn failure(success: Success, parts: &[RestorePart]) -> Verdict {
     Verdict::stalled(reason, message).blocked(format!("{reason}/{into}"), fix)
 }
 
-fn moving(course: &Course) -> Verdict {
+fn moving(course: &Course, ns: &str) -> Verdict {
     let verdict = Verdict::moving("InProgress", "Data is being put into its Services.");
     course.waits.iter().fold(verdict, |verdict, (name, wait)| {
         let (what, fix) = match wait {
@@ -150,7 +150,7 @@ fn moving(course: &Course) -> Verdict {
             ),
             Wait::Service => (
                 "Starting",
-                format!("Service {name} starts on the data; `kubectl describe msvc {name}` says what it waits for."),
+                format!("Service {name} starts on the data; `kubectl describe msvc {name} -n {ns}` says what it waits for."),
             ),
         };
         verdict.blocked(format!("{what}/{name}"), fix)

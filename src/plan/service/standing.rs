@@ -224,7 +224,8 @@ fn without_pod(
         reason: "PodMissing",
         about: name.to_owned(),
         fix: format!(
-            "Kubernetes makes no pod for it: `kubectl describe statefulset {name}` says why; mostly the Instance's quota is used up."
+            "Kubernetes makes no pod for it: `kubectl describe statefulset {name} -n {}` says why; mostly the Instance's quota is used up.",
+            set.kept.id.ns
         ),
     };
     if set.status.observed_generation < set.kept.generation {
@@ -258,12 +259,12 @@ fn leaving(pod: &Found<Pod>, deleting: Timestamp, now: Timestamp) -> (Standing, 
 }
 
 fn unready(pod: &Found<Pod>) -> Trouble {
-    let name = pod.name();
+    let (name, ns) = (pod.name(), &pod.kept.id.ns);
     Trouble {
         reason: "NotServing",
         about: name.to_owned(),
         fix: format!(
-            "The engine runs but its readiness command fails: `kubectl logs {name}` and `kubectl describe pod {name}` say why."
+            "The engine runs but its readiness command fails: `kubectl logs {name} -n {ns}` and `kubectl describe pod {name} -n {ns}` say why."
         ),
     }
 }
@@ -283,7 +284,8 @@ fn unplaced(pod: &Found<Pod>, setup: &Setup, parts: &Parts) -> Option<Trouble> {
             reason: "VolumePending",
             about: name.to_owned(),
             fix: format!(
-                "No volume is there: `kubectl describe pvc {name}` says why; mostly its StorageClass does not exist, or none is the default."
+                "No volume is there: `kubectl describe pvc {name} -n {}` says why; mostly its StorageClass does not exist, or none is the default.",
+                claim.kept.id.ns
             ),
         });
     }
@@ -295,10 +297,11 @@ fn unplaced(pod: &Found<Pod>, setup: &Setup, parts: &Parts) -> Option<Trouble> {
         reason: "Unschedulable",
         about: pod.name().to_owned(),
         fix: format!(
-            "No node takes it: it needs one with {} of memory and {} CPU free{place}; `kubectl describe pod {}` says what each node lacks.",
+            "No node takes it: it needs one with {} of memory and {} CPU free{place}; `kubectl describe pod {} -n {}` says what each node lacks.",
             size.memory,
             size.cpu,
-            pod.name()
+            pod.name(),
+            pod.kept.id.ns
         ),
     })
 }
@@ -322,7 +325,7 @@ fn of_image(pod: &Found<Pod>, container: &ContainerStatus) -> Option<Trouble> {
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Some(Trouble {
             reason: "ContainerRefused",
             about: name.to_owned(),
-            fix: format!("Its container cannot be made: `kubectl describe pod {name}` says why; mostly the class's user, command or paths do not fit its image."),
+            fix: format!("Its container cannot be made: `kubectl describe pod {name} -n {}` says why; mostly the class's user, command or paths do not fit its image.", pod.kept.id.ns),
         }),
         _ => None,
     }

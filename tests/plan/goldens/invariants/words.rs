@@ -41,8 +41,48 @@ pub fn broken(status: &Value) -> Vec<String> {
         }
         let fix = blocker["fix"].as_str().unwrap_or_default();
         wrong.extend(sentence(&format!("the fix of {what}"), fix));
+        wrong.extend(commands(&format!("the fix of {what}"), fix));
     }
     wrong
+}
+
+/// Kinds that stand in no namespace.
+const EVERYWHERE: [&str; 7] = [
+    "rinst",
+    "msc",
+    "rtpl",
+    "serviceclasses",
+    "namespace",
+    "node",
+    "nodes",
+];
+
+/// A command works where it is pasted: it says in which namespace, where it is about something that stands in one.
+fn commands(what: &str, text: &str) -> Option<String> {
+    let of_kubectl = text.split("kubectl ").skip(1);
+    let somewhere = |rest: &&str| {
+        let words: Vec<&str> = rest
+            .split_whitespace()
+            .map(|w| w.trim_end_matches(['.', ',', ';', '`']))
+            .take_while(|w| *w != "and")
+            .collect();
+        let kind = words
+            .get(1)
+            .map_or("", |w| w.split('/').next().unwrap_or(w));
+        !EVERYWHERE.contains(&kind) && !words.contains(&"-n")
+    };
+    let mut lost = of_kubectl.filter(somewhere);
+    lost.next()
+        .map(|rest| format!("{what} names no namespace: kubectl {rest}"))
+}
+
+#[test]
+fn a_command_that_depends_on_where_it_is_pasted_is_found() {
+    let lost = |text| commands("it", text).is_some();
+    assert!(lost("See why: kubectl describe pod a. It ends."));
+    assert!(lost("`kubectl logs a` and `kubectl logs b -n c` say why."));
+    assert!(!lost("`kubectl describe pod a -n b` says why."));
+    assert!(!lost("Choose one of kubectl get msc."));
 }
 
 fn list(status: &Value, key: &str) -> Vec<Value> {
