@@ -75,6 +75,20 @@ impl Failure {
         Self::new(Exit::Usage, what, fix)
     }
 
+    /// The same where a namespace was named: so must the plugin's commands be that are to be pasted.
+    pub fn placed(mut self, namespace: Option<&str>) -> Self {
+        const US: &str = "kubectl roadstead ";
+        let says = |rest: &str| rest.contains(" -n ") || rest.contains(" --instance");
+        if let Some(namespace) = namespace
+            && let Some((before, rest)) = self.fix.split_once(US)
+            && !says(rest)
+            && let Some((verb, rest)) = rest.split_once(' ')
+        {
+            self.fix = format!("{before}{US}{verb} -n {namespace} {rest}");
+        }
+        self
+    }
+
     /// The whole text for the terminal: empty when there is nothing to say.
     pub fn text(&self) -> String {
         if self.what.is_empty() {
@@ -221,6 +235,19 @@ mod tests {
             Some("error: you may not stop it: a b")
         );
         assert!(failure.text().contains("\n  do: "));
+    }
+
+    #[test]
+    fn a_command_to_paste_names_the_namespace_that_was_named() {
+        let placed = |fix: &str, namespace| Failure::refused("x", fix).placed(namespace).fix;
+        let run = "kubectl roadstead run shop -- COMMAND";
+        assert_eq!(placed(run, None), run);
+        assert_eq!(
+            placed(run, Some("instance-acme")),
+            "kubectl roadstead run -n instance-acme shop -- COMMAND"
+        );
+        let named = "see why: kubectl roadstead why renv/shop -n other";
+        assert_eq!(placed(named, Some("instance-acme")), named);
     }
 
     #[test]

@@ -165,7 +165,11 @@ pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let done = match words.split_first() {
         Some((first, words)) if first == "__complete" => completion::answer_kubectl(words),
-        _ => perform(&Cli::parse()),
+        _ => {
+            let cli = Cli::parse();
+            let asked = cli.scope.asked();
+            perform(&cli).map_err(|failure| failure.placed(asked.as_deref()))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,15 +10,20 @@ use super::{
     complete,
     fail::{Failure, sum_up},
     progress::{Progress, note},
+    promote,
     reach::bare,
     scope::{Cluster, Scope},
     show::print,
+    target::Target,
     track,
 };
-use crate::api::{
-    Release,
-    name::Ref,
-    release::{BuildMode, ReleaseSource, ReleaseSpec},
+use crate::{
+    api::{
+        Release,
+        name::Ref,
+        release::{BuildMode, ReleaseSource, ReleaseSpec},
+    },
+    kinds::Of,
 };
 
 /// What to release.
@@ -78,20 +83,32 @@ struct Trouble {
 /// Releases.
 pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let cluster = scope.connect().await?;
-    let chosen = args.choice.names(&cluster).await?;
+    if let Some(adopt) = &args.adopt {
+        let adopt = Target::parse_bare(adopt, &[Of::Release])?;
+        let source = cluster.get(Of::Release, &adopt.name).await?;
+        let to = args.choice.environments.first();
+        let to = to.map_or("ENVIRONMENT", String::as_str);
+        promote::check(&cluster, &source, &Target::new(Of::Environment, to)).await?;
+    }
+    make(args, scope, &cluster).await
+}
+
+/// Makes the Releases that are meant.
+pub async fn make(args: &Args, scope: &Scope, cluster: &Cluster) -> Result<(), Failure> {
+    let chosen = args.choice.names(cluster).await?;
     let many = chosen.len() != 1 || args.choice.environments.is_empty();
     if chosen.is_empty() {
         note("no environment is meant by this: nothing to release");
     }
     let mut outcomes = Vec::new();
     for environment in chosen {
-        let made = track::make(&cluster, &declaration(args, &environment), "rel").await;
+        let made = track::make(cluster, &declaration(args, &environment), "rel").await;
         outcomes.push(Outcome::new(environment, made));
     }
     if !scope.no_wait {
         let mut progress = Progress::start();
         for outcome in &mut outcomes {
-            outcome.follow(&cluster, scope, &mut progress).await;
+            outcome.follow(cluster, scope, &mut progress).await;
         }
     }
     answer(scope, outcomes, many)

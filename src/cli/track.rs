@@ -193,7 +193,8 @@ pub fn verdict(release: &Release) -> Result<String, Failure> {
                 "release/{name} was superseded: a newer one of environment/{environment} took its place"
             ),
             format!(
-                "kubectl get rel -l {}={environment}",
+                "kubectl get rel -n {} -l {}={environment}",
+                release.metadata.namespace.as_deref().unwrap_or_default(),
                 crate::api::ENVIRONMENT
             ),
         )),

@@ -373,8 +373,9 @@ fn well(target: &Target, object: &DynamicObject, standing: &Standing) -> String 
     let pending = pending.and_then(Value::as_array).map_or(0, Vec::len);
     if pending > 0 {
         text.push_str(&format!(
-            "  do: {pending} of its changes wait for a release: kubectl roadstead release {}\n",
-            target.name
+            "  do: {pending} of its changes wait for a release: kubectl roadstead release {} -n {}\n",
+            target.name,
+            object.metadata.namespace.as_deref().unwrap_or_default()
         ));
     }
     text

@@ -138,7 +138,7 @@ fn what_waits_for_nothing_says_so_and_names_pending_changes() {
     );
     assert_eq!(
         text,
-        "environment/shop waits for nothing: It is Running.\n  do: 1 of its changes wait for a release: kubectl roadstead release shop\n"
+        "environment/shop waits for nothing: It is Running.\n  do: 1 of its changes wait for a release: kubectl roadstead release shop -n instance-acme\n"
     );
 }
 
