@@ -284,6 +284,14 @@ pub struct PendingChange {
     /// `Restart`: pods are replaced. `None`: nothing is interrupted.
     #[schemars(length(max = 16))]
     pub impact: String,
+    /// What runs; of what has several fields, those that differ. Never of a variable or a Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub from: Option<String>,
+    /// What is declared, in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub to: Option<String>,
 }
 
 /// One running copy of a container: a Pod.

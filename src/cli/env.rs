@@ -109,18 +109,7 @@ fn names(scope: &Scope, variables: &[EffectiveVariable]) -> Result<(), Failure> 
 
 /// What the Release of this number gives its containers today.
 async fn values(cluster: &Cluster, target: &Target, number: i64) -> Result<Vec<Valued>, Failure> {
-    let releases = track::of_environment(cluster, &target.name).await?;
-    let name = track::numbered(&releases, number).map(ResourceExt::name_any);
-    let name = name.unwrap_or_else(|| format!("{}-{number}", target.name));
-    let snapshot = texts(cluster, &name).await?;
-    let record = snapshot.get(CONFIGURATION);
-    let record: Option<Record> = record.and_then(|text| serde_json::from_str(text).ok());
-    let Some(record) = record else {
-        return Err(Failure::refused(
-            format!("secret/{name} does not say what release {number} ran with"),
-            "use the plugin of the version that the operator has",
-        ));
-    };
+    let (record, snapshot) = recorded(cluster, target, number).await?;
     let mut services = BTreeMap::new();
     for entry in &record.variables {
         if let From::Service(service) = &entry.from
@@ -131,6 +120,27 @@ async fn values(cluster: &Cluster, target: &Target, number: i64) -> Result<Vec<V
         }
     }
     Ok(valued(&record, &snapshot, &services))
+}
+
+/// What the Release of this number recorded: what it runs, and the values that it read.
+pub async fn recorded(
+    cluster: &Cluster,
+    target: &Target,
+    number: i64,
+) -> Result<(Record, Texts), Failure> {
+    let releases = track::of_environment(cluster, &target.name).await?;
+    let name = track::numbered(&releases, number).map(ResourceExt::name_any);
+    let name = name.unwrap_or_else(|| format!("{}-{number}", target.name));
+    let snapshot = texts(cluster, &name).await?;
+    let record = snapshot.get(CONFIGURATION);
+    let record: Option<Record> = record.and_then(|text| serde_json::from_str(text).ok());
+    match record {
+        Some(record) => Ok((record, snapshot)),
+        None => Err(Failure::refused(
+            format!("secret/{name} does not say what release {number} ran with"),
+            "use the plugin of the version that the operator has",
+        )),
+    }
 }
 
 type Texts = BTreeMap<String, String>;

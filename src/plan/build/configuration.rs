@@ -1,6 +1,7 @@
 //! What an Environment is to run, as Application and Environment say it today or said it when a Release was made.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::variables::{Content, Origin, Said};
@@ -117,7 +118,7 @@ impl Configuration {
         })
     }
 
-    /// What a release would change of what runs, without values.
+    /// What a release would change of what runs, without the values of variables.
     pub fn changes_since(&self, then: &Self) -> Vec<PendingChange> {
         let mut out = Changes::default();
         out.single("image", &then.image, &self.image);
@@ -131,17 +132,17 @@ impl Configuration {
             let pair = |c: &Container| (c.name.clone(), c.clone());
             c.containers.iter().map(pair).collect()
         };
-        out.listed("containers", &named(then), &named(self));
+        out.listed("containers", &named(then), &named(self), true);
         let named = |c: &Self| -> Vec<_> {
             let pair = |(_, v): &(Origin, Variable)| (v.name.clone(), v.clone());
             c.variables.iter().map(pair).collect()
         };
-        out.listed("variables", &named(then), &named(self));
+        out.listed("variables", &named(then), &named(self), false);
         let named = |c: &Self| -> Vec<_> {
             let pair = |a: &Attachment| (a.name.clone(), a.clone());
             c.services.iter().map(pair).collect()
         };
-        out.listed("services", &named(then), &named(self));
+        out.listed("services", &named(then), &named(self), true);
         out.0
     }
 }
@@ -171,10 +172,21 @@ impl Changes {
             path,
             change: change.to_owned(),
             impact: impact.to_owned(),
+            ..PendingChange::default()
         });
     }
 
-    fn single<T: PartialEq>(&mut self, path: &str, then: &Option<T>, now: &Option<T>) {
+    fn single<T: PartialEq + Serialize>(&mut self, path: &str, then: &Option<T>, now: &Option<T>) {
+        let known = self.0.len();
+        self.hidden(path, then, now);
+        if let Some(change) = self.0.get_mut(known) {
+            let (then, now) = (json!(then), json!(now));
+            change.from = shown(&then, &now);
+            change.to = shown(&now, &then);
+        }
+    }
+
+    fn hidden<T: PartialEq>(&mut self, path: &str, then: &Option<T>, now: &Option<T>) {
         match (then, now) {
             (None, Some(_)) => self.push(path.to_owned(), "Added"),
             (Some(_), None) => self.push(path.to_owned(), "Removed"),
@@ -183,11 +195,22 @@ impl Changes {
         }
     }
 
-    fn listed<T: PartialEq>(&mut self, list: &str, then: &[(String, T)], now: &[(String, T)]) {
+    fn listed<T: PartialEq + Serialize>(
+        &mut self,
+        list: &str,
+        then: &[(String, T)],
+        now: &[(String, T)],
+        open: bool,
+    ) {
         let before = self.0.len();
         for (name, value) in now {
             let old = then.iter().find(|(n, _)| n == name).map(|(_, v)| v);
-            self.single(&format!("{list}.{name}"), &old, &Some(value));
+            let path = format!("{list}.{name}");
+            if open {
+                self.single(&path, &old, &Some(value));
+            } else {
+                self.hidden(&path, &old, &Some(value));
+            }
         }
         for (name, _) in then {
             if !now.iter().any(|(n, _)| n == name) {
@@ -199,6 +222,22 @@ impl Changes {
             self.push(list.to_owned(), "Modified");
         }
     }
+}
+
+/// A value in one line; of one with several fields, those that the other has otherwise.
+fn shown(value: &Value, other: &Value) -> Option<String> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        Value::Object(fields) if other.is_object() => {
+            let differs = |(key, value): &(&String, &Value)| other.get(key) != Some(value);
+            let fields = fields.iter().filter(differs);
+            let fields: Vec<String> = fields.map(|(k, v)| format!("{k}: {v}")).collect();
+            fields.join(", ")
+        }
+        other => other.to_string(),
+    };
+    (!text.is_empty()).then(|| text.chars().take(500).collect())
 }
 
 /// Sixteen characters that stand for these bytes.

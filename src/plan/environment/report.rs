@@ -100,6 +100,7 @@ impl Life {
                     path: format!("secrets.{name}"),
                     change: "Modified".to_owned(),
                     impact: "Restart".to_owned(),
+                    ..PendingChange::default()
                 });
             }
         }

@@ -113,7 +113,16 @@ pub async fn variables_differences_and_promotion(world: World) -> Result<()> {
         waits.contains("STAGE") && waits.contains("TOKEN"),
         "{waits}"
     );
-    ensure!(!waits.contains("ours"), "a value is told: {waits}");
+    ensure!(
+        !waits.contains("ours") && !waits.contains("live\n"),
+        "a value is told: {waits}"
+    );
+    let values = roadstead(&world, "diff toy-live --values --instance plugin-daily").await?;
+    let values = values.ok("diff")?;
+    ensure!(
+        values.contains("- → live") && values.contains("secret/keys") && !values.contains("ours"),
+        "{values}"
+    );
 
     variables_are_listed_and_exported(&world).await?;
     another_one_gets_the_image(&world, &ns).await?;
