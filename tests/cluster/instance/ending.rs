@@ -45,7 +45,12 @@ pub async fn a_full_instance_asks_for_its_data_and_then_goes_whole(world: World)
     let before = world.uids(kinds, &other).await?;
     let volumes = volumes(&world, &ns).await?;
 
-    world.kubectl("delete rinst full --wait=false").await?;
+    let deleted = world.try_kubectl("delete rinst full --wait=false").await?;
+    let command = "kubectl annotate rinst full roadstead.dev/confirm-delete=full";
+    ensure!(
+        deleted.code == 0 && deleted.err.contains("Warning:") && deleted.err.contains(command),
+        "it is not told at once: {deleted:?}"
+    );
     it_goes_once_confirmed(&world, &ns).await?;
 
     world
