@@ -181,11 +181,13 @@ async fn in_place(cluster: &Cluster, scope: &Scope, spec: &RestoreSpec) -> Resul
         return scope.output.answer(&sentence, &bare(&made));
     }
     let ended = settled(cluster, scope, &Target::new(Of::Restore, name.as_str())).await?;
+    let into: Vec<String> = spec.services.iter().map(|s| s.into.clone()).collect();
+    users::are_back(cluster, scope, &into).await?;
     let until = ended.data.pointer("/status/undoUntil").cloned();
     let sentence = match until.as_ref().and_then(|until| until.as_str()) {
         Some(until) => format!(
-            "{names}: the data of backup/{} serves. Until {until}: kubectl roadstead undo {name}",
-            spec.backup_ref.name
+            "{names}: the data of backup/{} serves. Until {until}: kubectl roadstead undo -n {} {name}",
+            spec.backup_ref.name, cluster.namespace
         ),
         None => format!(
             "{names}: the data of backup/{} serves.",

@@ -135,6 +135,7 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     let api = cluster.dynamic(Of::Restore);
     let ended = waiting.until(api, &target.name, see).await?;
     drop(progress);
+    users::are_back(&cluster, scope, &into).await?;
     let sentence = format!("{names}: what was there before {target} is back.");
     scope.output.answer(&sentence, &bare(&ended))
 }

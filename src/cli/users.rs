@@ -2,7 +2,17 @@
 
 use kube::ResourceExt;
 
-use crate::api::{Environment, Service, environment::EnvironmentState};
+use super::{
+    fail::{Exit, Failure},
+    progress::Progress,
+    scope::{Cluster, Scope},
+    target::Target,
+    wait::Waiting,
+};
+use crate::{
+    api::{Environment, Service, environment::EnvironmentState},
+    kinds::Of,
+};
 
 /// The environments that use a Service, each once.
 pub fn of(service: &Service) -> Vec<String> {
@@ -26,6 +36,36 @@ pub fn running(names: Vec<String>, environments: &[Environment]) -> Vec<String> 
 /// Environments in a sentence, such as `environment/a and environment/b`.
 pub fn list(names: &[String]) -> String {
     format!("environment/{}", names.join(" and environment/"))
+}
+
+/// Waits until those serve again that stood still with these Services: what they have is there only then. One that needs a person for
+/// another reason is told, and holds nobody up.
+pub async fn are_back(
+    cluster: &Cluster,
+    scope: &Scope,
+    services: &[String],
+) -> Result<(), Failure> {
+    let all: Vec<Service> = cluster.list(Of::Service).await?;
+    let concerned = all.iter().filter(|s| services.contains(&s.name_any()));
+    let mut names: Vec<String> = concerned.flat_map(of).collect();
+    names.sort();
+    names.dedup();
+    let mut progress = Progress::start();
+    for name in names {
+        let target = Target::new(Of::Environment, name);
+        let waiting = Waiting {
+            scope,
+            what: target.to_string(),
+            look: format!("kubectl roadstead why {target} -n {}", cluster.namespace),
+        };
+        match waiting.settle(cluster, &target, &mut progress).await {
+            Err(failure) if matches!(failure.exit, Exit::Failed | Exit::NotFound) => {
+                progress.say(failure.text().trim_end());
+            }
+            settled => settled.map(drop)?,
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
