@@ -69,17 +69,7 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
     if lines.is_empty() {
         return print("There is no backup.\n");
     }
-    let head = [
-        "ENVIRONMENT",
-        "SERVICE",
-        "BACKUP",
-        "STATE",
-        "SIZE",
-        "VERIFIED",
-        "AGE",
-    ];
-    let rows = rows(&lines, Timestamp::now());
-    print(&scope.output.table(&head, rows))
+    print(&text(&lines, Timestamp::now()))
 }
 
 fn lines(backups: &[Backup], environments: &[Environment], only: Option<&Target>) -> Vec<Line> {
@@ -140,39 +130,49 @@ fn line(backup: &Backup, part: &BackupPart, environment: Option<&String>) -> Lin
     }
 }
 
-/// What stands above is not said again.
-fn rows(lines: &[Line], now: Timestamp) -> Vec<Vec<String>> {
-    let mut above: (Option<&Option<String>>, &str) = (None, "");
-    let mut rows = Vec::new();
-    for line in lines {
-        let same = above.0 == Some(&line.environment);
-        let environment = if same {
-            String::new()
-        } else {
-            or_dash(line.environment.as_ref())
-        };
-        let again = same && above.1 == line.service;
-        above = (Some(&line.environment), &line.service);
-        let state = match line.state {
-            BackupState::InProgress => "in progress",
-            BackupState::Done => "done",
-            BackupState::Error => "error",
-        };
-        rows.push(vec![
-            environment,
-            if again {
-                String::new()
-            } else {
-                line.service.clone()
-            },
-            line.backup.clone(),
-            state.to_owned(),
-            or_dash(line.size_bytes.map(said)),
-            or_dash(line.verified),
-            distance(line.taken_at.as_deref(), now),
-        ]);
+const HEAD: [&str; 5] = ["BACKUP", "STATE", "SIZE", "VERIFIED", "AGE"];
+
+/// Under each service its Backups. Their names stand in one piece, because they are copied.
+fn text(lines: &[Line], now: Timestamp) -> String {
+    let rows: Vec<[String; 5]> = lines.iter().map(|line| row(line, now)).collect();
+    let widest = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([HEAD[column].len()]).max().unwrap_or_default()
+    };
+    let widths: [usize; 5] = std::array::from_fn(widest);
+    let padded = |row: &[String; 5]| {
+        let cells = row.iter().zip(widths);
+        let text: String = cells.map(|(cell, w)| format!("{cell:w$}  ")).collect();
+        format!("  {}\n", text.trim_end())
+    };
+    let mut out = padded(&HEAD.map(str::to_owned));
+    let mut above = None;
+    for (line, row) in lines.iter().zip(&rows) {
+        let of = (&line.environment, &line.service);
+        if above.replace(of) != Some(of) {
+            let user = line.environment.as_ref();
+            let user = user.map(|name| format!(" of environment/{name}"));
+            let user = user.unwrap_or_default();
+            out.push_str(&format!("service/{}{user}\n", line.service));
+        }
+        out.push_str(&padded(row));
     }
-    rows
+    out
+}
+
+fn row(line: &Line, now: Timestamp) -> [String; 5] {
+    let state = match line.state {
+        BackupState::InProgress => "in progress",
+        BackupState::Done => "done",
+        BackupState::Error => "error",
+    };
+    [
+        line.backup.clone(),
+        state.to_owned(),
+        or_dash(line.size_bytes.map(said)),
+        or_dash(line.verified),
+        distance(line.taken_at.as_deref(), now),
+    ]
 }
 
 #[cfg(test)]
@@ -210,14 +210,24 @@ mod tests {
             backup("new", "2026-11-22T11:00:00Z", "False"),
         ];
         let lines = lines(&backups, &[environment("shop-live")], None);
-        let rows = rows(&lines, "2026-11-22T12:00:00Z".parse().unwrap());
-        assert_eq!(
-            rows,
-            [
-                ["shop-live", "shop-db", "new", "done", "1Gi", "no", "60m"],
-                ["", "", "old", "done", "1Gi", "yes", "2d"],
-            ]
-        );
+        let text = text(&lines, "2026-11-22T12:00:00Z".parse().unwrap());
+        let expected = "  \
+  BACKUP  STATE  SIZE  VERIFIED  AGE
+service/shop-db of environment/shop-live
+  new     done   1Gi   no        60m
+  old     done   1Gi   yes       2d
+";
+        assert_eq!(text, expected, "\n{text}");
+    }
+
+    #[test]
+    fn a_long_name_stands_in_one_piece_within_eighty_columns() {
+        let name = "shop-live-database-by-hand-kvmtq-back-cdfgh-safety";
+        let backups = [backup(name, "2026-11-20T12:00:00Z", "Unknown")];
+        let lines = lines(&backups, &[], None);
+        let text = text(&lines, "2026-11-22T12:00:00Z".parse().unwrap());
+        assert!(text.contains(name), "{text}");
+        assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
     }
 
     #[test]

@@ -59,14 +59,19 @@ impl Safety<'_> {
 
     fn made(&self, me: &Kept) -> Step {
         let delete_at = self.delete_at.map(|at| at.to_string());
+        let (notes, delete_at) = (&self.notes, &delete_at);
+        // Of one alone, its table shows which.
+        let spec = match self.services.as_slice() {
+            [one] => {
+                json!({"serviceRef": {"name": one}, "notes": notes, "deleteAt": delete_at})
+            }
+            all => json!({"services": all, "notes": notes, "deleteAt": delete_at}),
+        };
         let want = Child::of(me, Of::Backup, self.name.clone())
             .that_stays()
             .label(TRIGGER, self.trigger)
             .label(BACKUP, self.name.clone())
-            .field(
-                "spec",
-                json!({"services": self.services, "notes": self.notes, "deleteAt": delete_at}),
-            )
+            .field("spec", spec)
             .want();
         Step::Create(want, Vec::new())
     }

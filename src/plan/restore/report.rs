@@ -71,6 +71,7 @@ pub fn begun(
     } else {
         verdict
     };
+    let is_undone = verdict.conditions.iter().any(|c| c.reason == "Undone");
     let began_safety = memory.progress.safe.is_empty() && memory.progress.outcomes.is_empty();
     RestoreStatus {
         state: Some(state),
@@ -79,7 +80,7 @@ pub fn begun(
         started_at: Some(memory.began().to_string()),
         finished_at: memory.progress.finished.clone(),
         safety_backup: (!began_safety).then(|| kept_in(&me.id.name)),
-        undo_until: until.filter(|_| over),
+        undo_until: until.filter(|_| over && !is_undone),
         parts,
         conditions: verdict.conditions,
         blockers: verdict.blockers,
