@@ -9,6 +9,7 @@ use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result, bail};
 use devcluster::{
     Cluster, Options,
+    place::foreign,
     product::{self, Images},
 };
 use kube::Client;
@@ -38,7 +39,7 @@ impl World {
     /// Starts the cluster and installs the product.
     pub async fn begin() -> Result<Self> {
         let options = Options::named("test").nodes(2).snapshots();
-        let (rights, options) = if std::env::var_os("KUBECONFIG").is_some_and(|f| !f.is_empty()) {
+        let (rights, options) = if foreign()?.is_some() {
             (None, options)
         } else {
             let (rights, options) = Rights::recorded(options)?;

@@ -16,7 +16,7 @@ use crate::{
     kubeconfig, node,
     options::Options,
     pki::Authority,
-    place::{Place, make_folder},
+    place::{Place, foreign, make_folder},
     process::Identity,
     progress::Progress,
     state::State,
@@ -42,10 +42,10 @@ struct Own {
 }
 
 impl Cluster {
-    /// The cluster that `KUBECONFIG` leads to, or a new one.
+    /// The cluster that `KUBECONFIG` leads to, unless that is the demo's, or a new one.
     pub async fn from_env_or_start(options: Options) -> Result<Self> {
-        match std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
-            Some(file) => Self::external(Path::new(&file)).await,
+        match foreign()? {
+            Some(file) => Self::external(&file).await,
             None => Self::start(options).await,
         }
     }

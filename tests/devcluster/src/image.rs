@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     place::{cache, hex, make_folder},
+    progress::Progress,
     state::write_whole,
 };
 use layer::Layer;
@@ -283,7 +284,10 @@ pub fn remembered(key: &str, make: impl FnOnce() -> Result<Image>) -> Result<Arc
             return Ok(Archive { name, digest, file });
         }
     }
+    let name = key.rsplit_once('-').map_or(key, |(name, _)| name);
+    let progress = Progress::begin(format!("Putting together the image {name}"));
     let archive = make()?.archive()?;
+    progress.done();
     write_whole(
         &note,
         &serde_json::to_vec(&(&archive.name, &archive.digest, &archive.file))?,

@@ -3,6 +3,7 @@
 //! Every name on the machine carries the id of the place, so that two checkouts, or two clusters of one checkout, never meet.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
 };
@@ -21,6 +22,21 @@ pub struct Place {
     pub state: PathBuf,
     /// Sockets and mounts. Apart from the state, because a socket's path is at most 108 bytes.
     pub run: PathBuf,
+}
+
+/// The cluster of `cargo demo`.
+pub const DEMO: &str = "demo";
+
+/// The cluster that KUBECONFIG leads to. That of the demo itself, which `cargo demo -- --env` puts there, counts as none.
+pub fn foreign() -> Result<Option<PathBuf>> {
+    let own = Place::new(DEMO)?.kubeconfig("admin");
+    Ok(other_than(&own, std::env::var_os("KUBECONFIG")))
+}
+
+fn other_than(own: &Path, kubeconfig: Option<OsString>) -> Option<PathBuf> {
+    let file = PathBuf::from(kubeconfig.filter(|value| !value.is_empty())?);
+    let real = |file: &Path| fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    (real(&file) != real(own)).then_some(file)
 }
 
 impl Place {
@@ -170,5 +186,16 @@ mod tests {
         for name in ["", "..", "a/b", "Demo", "a-name-that-is-far-too-long"] {
             assert!(Place::new(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn the_demos_own_kubeconfig_counts_as_none() {
+        let own = Path::new("/state/demo/kubeconfig/admin.yaml");
+        let leads = |to: &str| other_than(own, Some(to.into()));
+        assert_eq!(leads("/state/demo/kubeconfig/admin.yaml"), None);
+        assert_eq!(leads(""), None);
+        assert_eq!(other_than(own, None), None);
+        let other = "/home/me/.kube/config";
+        assert_eq!(leads(other), Some(PathBuf::from(other)));
     }
 }

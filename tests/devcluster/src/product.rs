@@ -69,7 +69,10 @@ impl Images {
         std::iter::once(&operator)
             .chain(&engines)
             .chain(&shops)
-            .try_for_each(|image| cluster.load(image))?;
+            .try_for_each(|image| {
+                progress.at(image.name.clone());
+                cluster.load(image)
+            })?;
         progress.done();
         let [postgres, redis, mariadb] = engines;
         Ok(Self {

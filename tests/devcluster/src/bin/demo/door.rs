@@ -40,16 +40,17 @@ pub fn open(kubeconfig: &Path) -> Result<u16> {
     Ok(port)
 }
 
-/// Closes the door, if it is open.
-pub fn close() -> Result<()> {
+/// Closes the door, if it is open; says whether it was.
+pub fn close() -> Result<bool> {
     let note = note()?;
     let Ok(bytes) = fs::read(&note) else {
-        return Ok(());
+        return Ok(false);
     };
     let process: Identity =
         serde_json::from_slice(&bytes).context("a damaged note of the shop's door")?;
     devcluster::process::end(&[process], std::time::Duration::from_secs(5))?;
-    fs::remove_file(note).context("cannot forget the shop's door")
+    fs::remove_file(note).context("cannot forget the shop's door")?;
+    Ok(true)
 }
 
 fn note() -> Result<PathBuf> {

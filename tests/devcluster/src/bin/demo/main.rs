@@ -5,7 +5,6 @@ mod page;
 mod wait;
 
 use std::{
-    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -15,8 +14,9 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use devcluster::{
     Cluster, Options, cluster,
-    place::{Place, checkout},
+    place::{DEMO, Place, checkout, foreign},
     product::{self, Images},
+    progress::Progress,
     run,
 };
 
@@ -42,7 +42,7 @@ struct Flags {
 }
 
 /// The demo's cluster.
-const NAME: &str = "demo";
+const NAME: &str = DEMO;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -56,19 +56,12 @@ async fn main() -> ExitCode {
 }
 
 async fn demo(flags: Flags) -> Result<()> {
-    let own = Place::new(NAME)?.kubeconfig("admin");
-    let external = foreign(std::env::var_os("KUBECONFIG"), &own);
+    let external = foreign()?;
     if let Some(port) = flags.door {
         return door::keep_open(port).await;
     }
     if flags.down {
-        door::close()?;
-        return match external {
-            Some(_) => bail!(
-                "KUBECONFIG is set: that cluster is not the demo's to end. `kubectl delete rinst acme` removes the example"
-            ),
-            None => cluster::remove(NAME),
-        };
+        return down(external.as_deref());
     }
     if flags.env {
         return environment(external.as_deref()).await;
@@ -81,17 +74,37 @@ async fn demo(flags: Flags) -> Result<()> {
     let (cluster, images) = stage(external.as_deref(), flags.image_prefix.as_deref()).await?;
     product::install(&cluster, &images)?;
     let plugin = product::plugin()?;
+    wait::until_gone(&cluster).await?;
     apply_shop(&cluster, &images)?;
     wait::until_ready(&cluster).await?;
     let port = door::open(cluster.kubeconfig())?;
     page::show(&cluster, &plugin, port).await
 }
 
-/// The cluster that KUBECONFIG leads to. That of the demo itself, which `--env` puts there, counts as none.
-fn foreign(kubeconfig: Option<OsString>, own: &Path) -> Option<PathBuf> {
-    let file = PathBuf::from(kubeconfig.filter(|value| !value.is_empty())?);
-    let real = |file: &Path| fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    (real(&file) != real(own)).then_some(file)
+/// Ends the demo, and says what that was.
+fn down(external: Option<&Path>) -> Result<()> {
+    if door::close()? {
+        println!("The shop's door is closed.");
+    }
+    if external.is_some() {
+        bail!(
+            "KUBECONFIG is set: that cluster is not the demo's to end. `kubectl delete rinst acme` removes the example"
+        );
+    }
+    let place = Place::new(NAME)?;
+    let was_there = place.state.exists();
+    let progress = Progress::begin("Ending the demo's cluster");
+    cluster::remove(NAME)?;
+    progress.done();
+    if was_there {
+        println!(
+            "The demo's cluster is gone, with all that ran in it and {}. What was built stays for the next.",
+            place.state.display()
+        );
+    } else {
+        println!("There was no demo to end.");
+    }
+    Ok(())
 }
 
 async fn stage(external: Option<&Path>, prefix: Option<&str>) -> Result<(Cluster, Images)> {
@@ -138,20 +151,4 @@ async fn environment(external: Option<&Path>) -> Result<()> {
     println!("export KUBECONFIG='{}'", cluster.kubeconfig().display());
     println!("export PATH='{}':\"$PATH\"", folders.join(":"));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_demos_own_kubeconfig_counts_as_none() {
-        let own = Path::new("/state/demo/kubeconfig/admin.yaml");
-        let leads = |to: &str| foreign(Some(to.into()), own);
-        assert_eq!(leads("/state/demo/kubeconfig/admin.yaml"), None);
-        assert_eq!(leads(""), None);
-        assert_eq!(foreign(None, own), None);
-        let other = "/home/me/.kube/config";
-        assert_eq!(leads(other), Some(PathBuf::from(other)));
-    }
 }

@@ -56,6 +56,37 @@ pub async fn until_ready(cluster: &Cluster) -> Result<()> {
     }
 }
 
+/// Waits until the Instance of an earlier run, where that is being deleted, is gone; applied before, the example would go with it.
+pub async fn until_gone(cluster: &Cluster) -> Result<()> {
+    let (api, name) = (api(cluster, &WHAT[0]), WHAT[0].2);
+    let goes = |object: &DynamicObject| object.metadata.deletion_timestamp.is_some();
+    let Some(object) = api.get_opt(name).await?.filter(goes) else {
+        return Ok(());
+    };
+    let progress = Progress::begin(format!(
+        "Waiting until the Instance {name} of before is gone"
+    ));
+    let mut said = String::new();
+    let mut seen = Some(object);
+    let mut changes = std::pin::pin!(watcher::watch_object(api, name));
+    while let Some(object) = seen {
+        let fix = object.data.pointer("/status/blockers/0/fix");
+        let fix = fix.and_then(Value::as_str).unwrap_or_default();
+        if !fix.is_empty() && fix != said {
+            fix.clone_into(&mut said);
+            eprintln!("  it waits for you. {said}");
+        }
+        // A watch that failed is begun anew: what was said last still holds.
+        seen = match changes.next().await {
+            Some(Ok(now)) => now,
+            Some(Err(_)) => Some(object),
+            None => None,
+        };
+    }
+    progress.done();
+    Ok(())
+}
+
 fn api(cluster: &Cluster, (kind, plural, _): &(&str, &str, &str)) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk("roadstead.dev", "v1alpha1", kind);
     let resource = ApiResource::from_gvk_with_plural(&kind, plural);
