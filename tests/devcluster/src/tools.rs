@@ -206,7 +206,8 @@ fn definitions(source: &Path) -> Result<String> {
         .map(|entry| entry.path())
         .filter(|file| {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("snapshot.storage.k8s.io_")
+            // With the groups of them.
+            name.contains("snapshot.storage.k8s.io_")
         })
         .collect();
     files.sort();

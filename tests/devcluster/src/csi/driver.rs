@@ -1,11 +1,6 @@
 //! What the driver answers to each call.
 
-use std::{
-    fs,
-    future::ready,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, future::ready, path::Path, sync::Arc};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -15,17 +10,20 @@ use tonic_prost::ProstCodec;
 use super::{
     NAME,
     messages::{
-        Capabilities, ContentSource, CreateSnapshot, CreateVolume, Created, Instant, Named,
-        NodeInfo, Nothing, PluginInfo, Publish, Snapshot, Taken, Unpublish, Volume,
+        Capabilities, ContentSource, CreateGroup, CreateSnapshot, CreateVolume, Created, Group,
+        Instant, Named, NamedGroup, NodeInfo, Nothing, PluginInfo, Publish, Snapshot, Taken,
+        TakenGroup, Unpublish, Volume,
     },
     pool::{Pool, Record},
 };
 use crate::run;
 
-/// `CONTROLLER_SERVICE`, of a plugin.
-const CONTROLLER: i32 = 1;
+/// `CONTROLLER_SERVICE` and `GROUP_CONTROLLER_SERVICE`, of a plugin.
+const CONTROLLERS: [i32; 2] = [1, 3];
 /// `CREATE_DELETE_VOLUME` and `CREATE_DELETE_SNAPSHOT`, of a controller.
 const VOLUMES_AND_SNAPSHOTS: [i32; 2] = [1, 5];
+/// `CREATE_DELETE_GET_VOLUME_GROUP_SNAPSHOT`, of a controller of groups.
+const GROUPS: i32 = 1;
 
 /// The driver at one socket.
 pub struct Driver {
@@ -47,7 +45,7 @@ impl Driver {
         match path.as_str() {
             "/csi.v1.Identity/GetPluginInfo" => unary(request, |_: Nothing| Ok(plugin())).await,
             "/csi.v1.Identity/GetPluginCapabilities" => {
-                unary(request, |_: Nothing| Ok(Capabilities::of(&[CONTROLLER]))).await
+                unary(request, |_: Nothing| Ok(Capabilities::of(&CONTROLLERS))).await
             }
             "/csi.v1.Identity/Probe" => unary(request, |_: Nothing| Ok(Nothing {})).await,
             "/csi.v1.Controller/ControllerGetCapabilities" => {
@@ -56,11 +54,25 @@ impl Driver {
             }
             "/csi.v1.Controller/CreateVolume" => unary(request, |ask| self.make(ask)).await,
             "/csi.v1.Controller/DeleteVolume" => {
-                unary(request, |ask: Named| self.remove(self.pool.volume(&ask.id))).await
+                let remove = |id: &str| self.pool.remove(&self.pool.volume(id));
+                unary(request, |ask: Named| gone(remove(&ask.id))).await
             }
             "/csi.v1.Controller/CreateSnapshot" => unary(request, |ask| self.take(ask)).await,
             "/csi.v1.Controller/DeleteSnapshot" => {
-                let remove = |ask: Named| self.remove(self.pool.snapshot(&ask.id));
+                let remove = |ask: Named| gone(self.pool.remove_snapshot(&ask.id));
+                unary(request, remove).await
+            }
+            "/csi.v1.GroupController/GroupControllerGetCapabilities" => {
+                unary(request, |_: Nothing| Ok(Capabilities::of(&[GROUPS]))).await
+            }
+            "/csi.v1.GroupController/CreateVolumeGroupSnapshot" => {
+                unary(request, |ask| self.take_together(ask)).await
+            }
+            "/csi.v1.GroupController/GetVolumeGroupSnapshot" => {
+                unary(request, |ask: NamedGroup| self.group(&ask.id)).await
+            }
+            "/csi.v1.GroupController/DeleteVolumeGroupSnapshot" => {
+                let remove = |ask: NamedGroup| gone(self.pool.remove_group(&ask.id));
                 unary(request, remove).await
             }
             "/csi.v1.Node/NodeGetCapabilities" => {
@@ -107,28 +119,44 @@ impl Driver {
                 .take(&ask.name, &ask.source_volume_id)
                 .map_err(failed)?,
         };
-        let creation_time = taken
-            .taken
-            .map(|(seconds, nanos)| Instant { seconds, nanos });
         Ok(Taken {
-            snapshot: Some(Snapshot {
-                size_bytes: taken.bytes,
-                snapshot_id: ask.name,
-                source_volume_id: ask.source_volume_id,
-                creation_time,
-                ready_to_use: true,
-            }),
+            snapshot: Some(told(ask.name, taken, "")),
         })
+    }
+
+    fn take_together(&self, ask: CreateGroup) -> Result<TakenGroup, Status> {
+        for volume in &ask.source_volume_ids {
+            self.known(&self.pool.volume(volume))?;
+        }
+        if self.pool.group(&ask.name).is_none() {
+            self.pool
+                .take_together(&ask.name, &ask.source_volume_ids)
+                .map_err(failed)?;
+        }
+        self.group(&ask.name)
+    }
+
+    fn group(&self, id: &str) -> Result<TakenGroup, Status> {
+        let missing = || Status::not_found(format!("there is no group {id}"));
+        let members = self.pool.group(id).ok_or_else(missing)?;
+        let tell = |member: String| {
+            let record = self.known(&self.pool.snapshot(&member))?;
+            Ok(told(member, record, id))
+        };
+        let snapshots: Result<Vec<Snapshot>, Status> = members.into_iter().map(tell).collect();
+        let snapshots = snapshots?;
+        let group = Group {
+            group_snapshot_id: id.to_owned(),
+            creation_time: snapshots.first().and_then(|s| s.creation_time.clone()),
+            snapshots,
+            ready_to_use: true,
+        };
+        Ok(TakenGroup { group: Some(group) })
     }
 
     fn known(&self, path: &Path) -> Result<Record, Status> {
         let missing = || Status::not_found(format!("{} is not there", path.display()));
         self.pool.record(path).ok_or_else(missing)
-    }
-
-    fn remove(&self, path: PathBuf) -> Result<Nothing, Status> {
-        self.pool.remove(&path).map_err(failed)?;
-        Ok(Nothing {})
     }
 
     fn publish(&self, ask: Publish) -> Result<Nothing, Status> {
@@ -156,6 +184,19 @@ impl Driver {
     }
 }
 
+/// A snapshot, as it is told; alone where the group has no name.
+fn told(id: String, record: Record, group: &str) -> Snapshot {
+    let instant = |(seconds, nanos)| Instant { seconds, nanos };
+    Snapshot {
+        size_bytes: record.bytes,
+        snapshot_id: id,
+        source_volume_id: record.source.unwrap_or_default(),
+        creation_time: record.taken.map(instant),
+        ready_to_use: true,
+        group_snapshot_id: group.to_owned(),
+    }
+}
+
 fn plugin() -> PluginInfo {
     PluginInfo {
         name: NAME.to_owned(),
@@ -178,6 +219,11 @@ fn is_mounted(target: &Path) -> Result<bool, Status> {
     let table = fs::read_to_string("/proc/self/mountinfo")?;
     let mut targets = table.lines().filter_map(|line| line.split(' ').nth(4));
     Ok(targets.any(|mounted| Path::new(mounted) == target))
+}
+
+fn gone(removed: anyhow::Result<()>) -> Result<Nothing, Status> {
+    removed.map_err(failed)?;
+    Ok(Nothing {})
 }
 
 fn failed(error: anyhow::Error) -> Status {

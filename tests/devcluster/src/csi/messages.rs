@@ -131,12 +131,49 @@ pub struct Snapshot {
     pub creation_time: Option<Instant>,
     #[prost(bool, tag = "5")]
     pub ready_to_use: bool,
+    #[prost(string, tag = "6")]
+    pub group_snapshot_id: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
 pub struct Taken {
     #[prost(message, optional, tag = "1")]
     pub snapshot: Option<Snapshot>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct CreateGroup {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(string, repeated, tag = "2")]
+    pub source_volume_ids: Vec<String>,
+}
+
+/// A request that names a group of snapshots, and each of them.
+#[derive(Clone, PartialEq, Message)]
+pub struct NamedGroup {
+    #[prost(string, tag = "1")]
+    pub id: String,
+    #[prost(string, repeated, tag = "2")]
+    pub snapshot_ids: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Group {
+    #[prost(string, tag = "1")]
+    pub group_snapshot_id: String,
+    #[prost(message, repeated, tag = "2")]
+    pub snapshots: Vec<Snapshot>,
+    #[prost(message, optional, tag = "3")]
+    pub creation_time: Option<Instant>,
+    #[prost(bool, tag = "4")]
+    pub ready_to_use: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct TakenGroup {
+    #[prost(message, optional, tag = "1")]
+    pub group: Option<Group>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -4,6 +4,7 @@
 //! are on this machine, so one pool serves them all, and one program answers on a socket for each of them.
 
 mod driver;
+mod group;
 mod messages;
 mod pool;
 mod registration;

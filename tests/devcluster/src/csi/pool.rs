@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result};
@@ -47,7 +48,7 @@ impl Pool {
             let options = "loop,noatime".as_ref();
             run::run("mount", ["-o".as_ref(), options, image, root])?;
         }
-        for part in ["volumes", "snapshots"] {
+        for part in ["volumes", "snapshots", "groups"] {
             make_folder(&root.join(part))?;
         }
         Ok(Self { root })
@@ -58,9 +59,14 @@ impl Pool {
         self.root.join("volumes").join(id)
     }
 
-    /// Where the bytes of a snapshot are.
+    /// The file system itself.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the bytes of a snapshot are: each in a folder of its own, for one folder takes one after the other.
     pub fn snapshot(&self, id: &str) -> PathBuf {
-        self.root.join("snapshots").join(id)
+        self.root.join("snapshots").join(id).join("data")
     }
 
     /// What is known of a volume or a snapshot, if it is there.
@@ -92,22 +98,34 @@ impl Pool {
     /// Takes a snapshot of a volume.
     pub fn take(&self, id: &str, volume: &str) -> Result<Record> {
         let (path, source) = (self.snapshot(id), self.volume(volume));
-        let bytes = self.record(&source).context("there is no such volume")?;
         if !path.exists() {
-            let [how, read_only] = ["snapshot", "-r"].map(std::ffi::OsStr::new);
-            subvolume(&[how, read_only, source.as_os_str(), path.as_os_str()])?;
+            snapshot(&source, &path)?;
         }
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        self.note_taken(&path, volume, SystemTime::now())
+    }
+
+    /// Writes down that there is a snapshot of a volume.
+    pub(super) fn note_taken(&self, path: &Path, volume: &str, at: SystemTime) -> Result<Record> {
+        let source = self.record(&self.volume(volume));
+        let at = at.duration_since(std::time::UNIX_EPOCH)?;
         let record = Record {
-            bytes: bytes.bytes,
+            bytes: source.context("there is no such volume")?.bytes,
             source: Some(volume.to_owned()),
-            taken: Some((now.as_secs().try_into()?, now.subsec_nanos().try_into()?)),
+            taken: Some((at.as_secs().try_into()?, at.subsec_nanos().try_into()?)),
         };
-        self.keep(&path, &record)?;
+        self.keep(path, &record)?;
         Ok(record)
     }
 
-    /// Removes a volume or a snapshot, if it is there.
+    /// Removes a snapshot, if it is there.
+    pub fn remove_snapshot(&self, id: &str) -> Result<()> {
+        let path = self.snapshot(id);
+        self.remove(&path)?;
+        let folder = path.parent().filter(|folder| folder.exists());
+        folder.map_or(Ok(()), |folder| Ok(fs::remove_dir(folder)?))
+    }
+
+    /// Removes a volume, if it is there.
     pub fn remove(&self, path: &Path) -> Result<()> {
         if path.exists() {
             subvolume(&["delete".as_ref(), path.as_os_str()])?;
@@ -125,6 +143,15 @@ impl Pool {
 
 fn note(path: &Path) -> PathBuf {
     path.with_extension("json")
+}
+
+/// Takes a snapshot that nobody can write to.
+pub(super) fn snapshot(source: &Path, path: &Path) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    let [how, read_only] = ["snapshot", "-r"].map(std::ffi::OsStr::new);
+    subvolume(&[how, read_only, source.as_os_str(), path.as_os_str()])
 }
 
 fn subvolume(words: &[&std::ffi::OsStr]) -> Result<()> {

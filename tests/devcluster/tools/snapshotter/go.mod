@@ -1,4 +1,4 @@
-// What makes snapshots on the CSI driver for those that are asked for.
+// What makes snapshots, and groups of them, on the CSI driver for those that are asked for.
 module roadstead.dev/devcluster/tools/snapshotter
 
 go 1.26.4
