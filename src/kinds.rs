@@ -14,7 +14,7 @@ use crate::{
 /// Where a kind is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// Everywhere, every object: our own kinds.
+    /// Everywhere, every object: our own kinds, and one that others make for us without our label.
     All,
     /// Everywhere, by the label that says whom an object was made for.
     Owned,
@@ -185,8 +185,10 @@ registry! {
         HorizontalPodAutoscaler(HorizontalPodAutoscaler): "autoscaling" / "v2" "HorizontalPodAutoscaler" "horizontalpodautoscalers", true, Owned;
         PodDisruptionBudget(PodDisruptionBudget): "policy" / "v1" "PodDisruptionBudget" "poddisruptionbudgets", true, Owned;
         NetworkPolicy(NetworkPolicy): "networking.k8s.io" / "v1" "NetworkPolicy" "networkpolicies", true, Owned;
-        VolumeSnapshot(VolumeSnapshot): "snapshot.storage.k8s.io" / "v1" "VolumeSnapshot" "volumesnapshots", true, Owned;
+        VolumeSnapshot(VolumeSnapshot): "snapshot.storage.k8s.io" / "v1" "VolumeSnapshot" "volumesnapshots", true, All, by facts::VolumeSnapshot::keys;
         VolumeSnapshotClass(VolumeSnapshotClass): "snapshot.storage.k8s.io" / "v1" "VolumeSnapshotClass" "volumesnapshotclasses", false, Offered, by facts::VolumeSnapshotClass::keys;
+        VolumeGroupSnapshot(VolumeGroupSnapshot): "groupsnapshot.storage.k8s.io" / "v1" "VolumeGroupSnapshot" "volumegroupsnapshots", true, Owned;
+        VolumeGroupSnapshotClass(VolumeGroupSnapshotClass): "groupsnapshot.storage.k8s.io" / "v1" "VolumeGroupSnapshotClass" "volumegroupsnapshotclasses", false, Offered, by facts::VolumeGroupSnapshotClass::keys;
         RoleBinding(RoleBinding): "rbac.authorization.k8s.io" / "v1" "RoleBinding" "rolebindings", true, Owned;
     }
 }
@@ -201,7 +203,11 @@ impl Of {
     pub fn holds_data(self) -> bool {
         matches!(
             self,
-            Self::PersistentVolumeClaim | Self::VolumeSnapshot | Self::Backup | Self::Namespace
+            Self::PersistentVolumeClaim
+                | Self::VolumeSnapshot
+                | Self::VolumeGroupSnapshot
+                | Self::Backup
+                | Self::Namespace
         )
     }
 }

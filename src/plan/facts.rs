@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 pub use secret::{Secret, Value};
 pub use storage::{
-    ClaimSpec, ClaimStatus, PersistentVolumeClaim, VolumeSnapshot, VolumeSnapshotClass,
+    ClaimSpec, ClaimStatus, PersistentVolumeClaim, SnapshotError, SnapshotStatus,
+    VolumeGroupSnapshot, VolumeGroupSnapshotClass, VolumeSnapshot, VolumeSnapshotClass,
 };
 
 macro_rules! nothing {

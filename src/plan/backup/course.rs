@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    group::{self, Asked},
     hold::{Hold, hold},
     record::{Memory, Outcome, Part, snapshot},
 };
@@ -34,6 +35,8 @@ pub enum Stage {
         /// The instant whose data it will hold.
         taken_at: Option<String>,
     },
+    /// The group of this class that it was to be taken with is given up.
+    Apart(String),
     /// Its snapshot was taken at this instant, while its data was held still.
     Caught(Option<String>),
     /// It ended.
@@ -49,10 +52,10 @@ pub fn stages(
     seen: &Seen<'_>,
     now: Timestamp,
 ) -> (BTreeMap<String, Stage>, Vec<Step>) {
-    let snapshots = seen.owned::<VolumeSnapshot>();
-    let find = |part: &Part| {
-        let name = snapshot(&me.id.name, &part.service);
-        snapshots.iter().find(|s| s.name() == name)
+    let (groups, snapshots) = (group::groups(memory, me, seen), seen.owned());
+    let find = |part: &Part| match group::of(&groups, memory, part) {
+        Some(group) => group.asked(&part.volume.as_ref()?.claim),
+        None => alone(&snapshots, &snapshot(&me.id.name, &part.service)),
     };
     let parts = memory.parts.iter();
     let holds: Vec<Option<Hold>> = parts
@@ -63,8 +66,11 @@ pub fn stages(
     let stages = parts.zip(&holds).map(|(part, hold)| {
         let ended = memory.outcomes.get(&part.service);
         let stage = match ended {
-            Some(outcome) => over(outcome, find(part)),
-            None => stage(part, hold.as_ref(), find(part), now),
+            Some(outcome) => over(outcome, group::snapshot_of(seen, me, memory, part)),
+            None => {
+                let group = group::of(&groups, memory, part).map(|group| &group.class);
+                stage(part, group, hold.as_ref(), find(part), now)
+            }
         };
         let stage = match stage {
             Stage::Due if coming => Stage::Holding,
@@ -81,9 +87,19 @@ pub fn stages(
     (stages, steps.collect())
 }
 
-fn over(outcome: &Outcome, snapshot: Option<&Found<VolumeSnapshot>>) -> Stage {
-    let gone = snapshot.is_none_or(|s| s.kept.deleting.is_some());
-    if outcome.error.is_none() && gone {
+/// What was asked for on behalf of a part that is taken alone.
+fn alone(all: &[Found<VolumeSnapshot>], name: &str) -> Option<Asked> {
+    let found = all.iter().find(|snapshot| snapshot.name() == name)?;
+    Some(Asked {
+        what: format!("VolumeSnapshot {name}"),
+        at: found.kept.created,
+        status: found.status.clone().unwrap_or_default(),
+        member: None,
+    })
+}
+
+fn over(outcome: &Outcome, snapshot: Option<Found<VolumeSnapshot>>) -> Stage {
+    if outcome.error.is_none() && snapshot.is_none() {
         Stage::Lost(outcome.clone())
     } else {
         Stage::Ended(outcome.clone())
@@ -92,8 +108,9 @@ fn over(outcome: &Outcome, snapshot: Option<&Found<VolumeSnapshot>>) -> Stage {
 
 fn stage(
     part: &Part,
+    group: Option<&String>,
     hold: Option<&Hold>,
-    snapshot: Option<&Found<VolumeSnapshot>>,
+    asked: Option<Asked>,
     now: Timestamp,
 ) -> Stage {
     let failed = |error: String| {
@@ -109,10 +126,10 @@ fn stage(
     if let Some(Hold::Lost(why)) = hold {
         return failed(why.clone());
     }
-    let Some(snapshot) = snapshot else {
+    let Some(asked) = asked else {
         return Stage::Due;
     };
-    let status = snapshot.status.clone().unwrap_or_default();
+    let status = asked.status;
     if let (Some(hold), Some(at)) = (hold, &status.creation_time) {
         match caught(hold, at) {
             Some(true) => return Stage::Caught(status.creation_time),
@@ -128,11 +145,17 @@ fn stage(
             ended_at: now.to_string(),
             size_bytes: status.restore_size.as_deref().and_then(bytes),
             error: None,
+            snapshot: asked.member,
         });
     }
     let trouble = status.error.and_then(|error| error.message);
-    let patience = if trouble.is_some() { PATIENCE } else { LONGEST };
-    let until = snapshot.kept.created + patience;
+    let group = group.filter(|_| status.creation_time.is_none());
+    let patience = match (group, &trouble) {
+        (Some(_), _) => group::PATIENCE,
+        (None, Some(_)) => PATIENCE,
+        (None, None) => LONGEST,
+    };
+    let until = asked.at + patience;
     if now < until {
         return Stage::Asked {
             trouble,
@@ -140,11 +163,14 @@ fn stage(
             taken_at: status.creation_time,
         };
     }
-    let name = snapshot.name();
+    if let Some(class) = group {
+        return Stage::Apart(class.clone());
+    }
+    let what = asked.what;
     failed(match trouble {
-        Some(trouble) => format!("VolumeSnapshot {name} failed: {}", short(&trouble)),
+        Some(trouble) => format!("{what} failed: {}", short(&trouble)),
         None => format!(
-            "VolumeSnapshot {name} was not ready after {} hours: see that the snapshot controller and the driver's csi-snapshotter run.",
+            "{what} was not ready after {} hours: see that the snapshot controller and the driver's csi-snapshotter run.",
             LONGEST.as_hours()
         ),
     })

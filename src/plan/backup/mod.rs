@@ -6,7 +6,7 @@
 //! | Due | its `deleteAt` has come | it is being deleted |
 //! | Hindered | something is in the way of what it names | that is gone |
 //! | Beginning | what it needs later is written down, and its snapshots are asked for | they are seen |
-//! | Taking | data is held still where its class says so (`hold.rs`), its snapshots are being taken | each is ready, or has failed |
+//! | Taking | data is held still where its class says so (`hold.rs`), its snapshots are being taken, at one instant where the driver can (`group.rs`) | each is ready, or has failed |
 //! | Finished | it is history; `proof.rs` proves it where that was asked for | never |
 //!
 //! Its snapshots have no owner: they go because its plan says so, and for no other reason. That it has begun is known from its
@@ -14,6 +14,7 @@
 
 mod course;
 mod errand;
+mod group;
 mod hold;
 pub mod keeping;
 mod proof;
@@ -30,14 +31,17 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use course::Stage;
+use group::Group;
 use proof::Proof;
-use record::{Memory, Outcome, Part};
+use record::{Memory, Part};
 use subject::Obstacle;
 
 pub use course::{bytes, said};
 
 use super::{
-    Kept, Kind, Plan, Seen, Step, Watched, build::meta::marked, facts::VolumeSnapshot,
+    Kept, Kind, Plan, Seen, Step, Watched,
+    build::meta::marked,
+    facts::{VolumeGroupSnapshot, VolumeSnapshot},
     verdict::Verdict,
 };
 use crate::{api::Backup, kinds::Of};
@@ -109,7 +113,8 @@ impl Kind for Backup {
         let mut wake = delete_at(self).filter(|at| *at > now && !is_held(self));
         let (steps, status) = match observe(self, me, seen, now) {
             State::Leaving => {
-                let steps = snapshots_gone(seen, |_| true);
+                let mut steps = snapshots_gone(seen, |_| true);
+                steps.extend(groups_gone(seen, &Memory::of(seen, me), me));
                 hold = !steps.is_empty();
                 (steps, report::not_begun(me, going()))
             }
@@ -132,7 +137,7 @@ impl Kind for Backup {
                 wake = patience.chain(wake).min();
                 let status = report::begun(me, &memory, &stages);
                 let mut steps = holding;
-                steps.extend(taking(me, &memory, &stages, now));
+                steps.extend(taking(me, seen, &memory, &stages, now));
                 steps.extend(listed(self, me, &memory));
                 (steps, status)
             }
@@ -184,10 +189,19 @@ fn snapshots_gone(seen: &Seen<'_>, which: impl Fn(&str) -> bool) -> Vec<Step> {
         .collect()
 }
 
-/// First what is needed to restore it, then the snapshots, side by side, unless data is to be held still before.
+/// Deletes its groups, and takes their labels off the claims if it is broken off.
+fn groups_gone(seen: &Seen<'_>, memory: &Option<Memory>, me: &Kept) -> Vec<Step> {
+    let groups = seen.owned::<VolumeGroupSnapshot>();
+    let gone = groups.iter().map(|group| Step::delete(&group.kept));
+    let open = memory.as_ref().filter(|memory| memory.finished.is_none());
+    let marked = open.map(|memory| group::unmarked(&memory.parts, me, seen));
+    gone.chain(marked.unwrap_or_default()).collect()
+}
+
+/// First what is needed to restore it, then the snapshots, side by side, unless something is to be done before.
 fn beginning(me: &Kept, parts: &[Part]) -> Vec<Step> {
     let mut steps = vec![record::begin(me, parts)];
-    if !parts.iter().any(|part| part.hold) {
+    if !parts.iter().any(|part| part.hold || group::is_in(part)) {
         steps.extend(asked(me, parts.iter()));
     }
     steps
@@ -199,35 +213,74 @@ fn asked<'a>(me: &Kept, parts: impl Iterator<Item = &'a Part>) -> Vec<Step> {
         .collect()
 }
 
+/// Asks for what is due: groups and single snapshots together, once the claims of all groups are marked.
+fn asking(
+    me: &Kept,
+    groups: &[Group],
+    seen: &Seen<'_>,
+    memory: &Memory,
+    stages: &BTreeMap<String, Stage>,
+) -> Vec<Step> {
+    let is_due = |part: &Part| matches!(stages.get(&part.service), Some(Stage::Due));
+    let waits = |part: &Part| matches!(stages.get(&part.service), Some(Stage::Holding));
+    let class = |part: &Part| group::of(groups, memory, part).map(|group| &group.class);
+    let of = |which: &dyn Fn(&Part) -> bool| -> Vec<&Group> {
+        let has = |group: &&Group| {
+            let mut parts = memory.parts.iter().filter(|part| which(part));
+            parts.any(|part| class(part) == Some(&group.class))
+        };
+        groups.iter().filter(has).collect()
+    };
+    let coming = of(&|part| is_due(part) || waits(part)).into_iter();
+    let marks: Vec<Step> = coming
+        .flat_map(|group| group.marks(&memory.parts, seen))
+        .collect();
+    if !marks.is_empty() {
+        return marks;
+    }
+    let together = of(&is_due).into_iter().map(|group| group.take(me));
+    let due = memory.parts.iter().filter(|part| is_due(part));
+    let alone = asked(me, due.filter(|part| class(part).is_none()));
+    together.chain(alone).collect()
+}
+
 fn taking(
     me: &Kept,
+    seen: &Seen<'_>,
     memory: &Memory,
     stages: &BTreeMap<String, Stage>,
     now: Timestamp,
 ) -> Vec<Step> {
-    let stage = |part: &&Part| stages.get(&part.service);
-    let due = |part: &&Part| matches!(stage(part), Some(Stage::Due));
-    let mut steps = asked(me, memory.parts.iter().filter(due));
-    let outcomes: BTreeMap<String, Outcome> = stages
-        .iter()
-        .filter_map(|(service, stage)| match stage {
+    let groups = group::groups(memory, me, seen);
+    let mut steps = asking(me, &groups, seen, memory, stages);
+    let (mut outcomes, mut held) = (BTreeMap::new(), memory.held.clone());
+    let mut apart = memory.apart.clone();
+    for (service, stage) in stages {
+        match stage {
             Stage::Ended(outcome) | Stage::Lost(outcome) => {
-                Some((service.clone(), outcome.clone()))
+                outcomes.insert(service.clone(), outcome.clone());
             }
-            Stage::Due | Stage::Holding | Stage::Asked { .. } | Stage::Caught(_) => None,
-        })
-        .collect();
-    let finished = (outcomes.len() == memory.parts.len()).then_some(now);
-    let caught = stages
-        .iter()
-        .filter(|(_, stage)| matches!(stage, Stage::Caught(_)));
-    let mut held = memory.held.clone();
-    held.extend(caught.map(|(service, _)| service.clone()));
-    if outcomes == memory.outcomes && held == memory.held && finished.is_none() {
-        steps.push(memory.keep());
-    } else {
-        steps.push(memory.note(&outcomes, &held, finished));
+            Stage::Caught(_) => {
+                held.insert(service.clone());
+            }
+            Stage::Apart(class) => {
+                apart.insert(class.clone());
+            }
+            Stage::Due | Stage::Holding | Stage::Asked { .. } => {}
+        }
     }
+    let given_up = groups.iter().filter(|group| apart.contains(&group.class));
+    steps.extend(given_up.filter_map(Group::gone));
+    let all = outcomes.len() == memory.parts.len();
+    let marked = all.then(|| group::unmarked(&memory.parts, me, seen));
+    let finished = marked.as_ref().is_some_and(Vec::is_empty).then_some(now);
+    let news = outcomes != memory.outcomes || held != memory.held || apart != memory.apart;
+    steps.push(if news || finished.is_some() {
+        memory.note(&outcomes, &held, &apart, finished)
+    } else {
+        memory.keep()
+    });
+    steps.extend(marked.unwrap_or_default());
     steps
 }
 
@@ -240,6 +293,9 @@ fn finished(me: &Kept, seen: &Seen<'_>, memory: &Memory) -> Vec<Step> {
         .map(|part| record::snapshot(&me.id.name, &part.service))
         .collect();
     let mut steps = snapshots_gone(seen, |name| !good.contains(name));
+    let groups = group::groups(memory, me, seen);
+    let empty = groups.iter().filter(|group| !group.is_good(memory));
+    steps.extend(empty.filter_map(Group::gone));
     steps.push(memory.keep());
     steps
 }

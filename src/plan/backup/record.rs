@@ -24,6 +24,8 @@ const RECORD: &str = "record";
 const ENDED: &str = "ended";
 /// Annotation: the Services whose snapshots were taken while their data was held still.
 const HELD: &str = "held";
+/// Annotation: the VolumeGroupSnapshotClasses whose groups were given up.
+const APART: &str = "apart";
 /// Annotation: when the last part ended.
 const FINISHED: &str = "finished-at";
 /// The keys under which the account of a Service stands.
@@ -77,6 +79,9 @@ pub struct Volume {
     pub storage_class: Option<String>,
     /// The VolumeSnapshotClass that its snapshot is taken by.
     pub snapshot_class: String,
+    /// The VolumeGroupSnapshotClass by which it is taken at one instant with others; nothing where it is taken alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_class: Option<String>,
 }
 
 /// How a part ended.
@@ -94,6 +99,9 @@ pub struct Outcome {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The VolumeSnapshot, where it was made for a group: its name is not ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 /// What a Backup remembers.
@@ -107,6 +115,8 @@ pub struct Memory {
     pub outcomes: BTreeMap<String, Outcome>,
     /// The Services whose snapshots were taken while their data was held still.
     pub held: BTreeSet<String>,
+    /// The VolumeGroupSnapshotClasses whose groups were given up: those volumes are taken one by one.
+    pub apart: BTreeSet<String>,
     /// When the last one ended.
     pub finished: Option<String>,
 }
@@ -135,10 +145,9 @@ impl Memory {
         }
         let parts = serde_json::from_str(secret.text(RECORD)?).ok()?;
         let outcomes = secret.kept.annotation(ENDED);
-        let held = secret.kept.annotation(HELD).unwrap_or_default();
-        let held = held.split(',').filter(|name| !name.is_empty());
         Some(Self {
-            held: held.map(str::to_owned).collect(),
+            held: list(&secret, HELD),
+            apart: list(&secret, APART),
             parts,
             outcomes: outcomes
                 .and_then(|text| serde_json::from_str(text).ok())
@@ -169,23 +178,37 @@ impl Memory {
         Step::Keep(self.secret.kept.id.clone())
     }
 
-    /// Writes down how parts ended, which were taken while they were held, and when the last one ended.
+    /// Writes down how parts ended, which were taken while they were held, which groups were given up, and when the last one ended.
     pub fn note(
         &self,
         outcomes: &BTreeMap<String, Outcome>,
         held: &BTreeSet<String>,
+        apart: &BTreeSet<String>,
         finished: Option<Timestamp>,
     ) -> Step {
-        let held: Vec<&str> = held.iter().map(String::as_str).collect();
         let kept = &self.secret.kept;
         let ended = serde_json::to_string(outcomes).unwrap_or_default();
-        let annotations = json!({
+        let mut annotations = json!({
             "roadstead.dev/ended": ended,
-            "roadstead.dev/held": (!held.is_empty()).then(|| held.join(",")),
+            "roadstead.dev/held": joined(held),
             "roadstead.dev/finished-at": finished.map(|at| at.to_string()),
         });
+        if let Some(apart) = joined(apart) {
+            annotations["roadstead.dev/apart"] = json!(apart);
+        }
         Step::edit(kept, json!({"metadata": {"annotations": annotations}}))
     }
+}
+
+fn list(secret: &Found<Secret>, annotation: &str) -> BTreeSet<String> {
+    let said = secret.kept.annotation(annotation).unwrap_or_default();
+    let names = said.split(',').filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
+}
+
+fn joined(names: &BTreeSet<String>) -> Option<String> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    (!names.is_empty()).then(|| names.join(","))
 }
 
 /// Makes the Secret.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     course::{self, Stage},
     proof::Proof,
-    record::{Memory, Outcome, Part, snapshot},
+    record::{self, Memory, Outcome, Part},
 };
 use crate::{
     api::backup::{BackupPart, BackupState, BackupStatus, Success},
@@ -124,11 +124,11 @@ fn part(me: &Kept, memory: &Memory, recorded: &Part, stage: &Stage) -> BackupPar
         taken_at: outcome.taken_at.clone(),
         ended_at: Some(outcome.ended_at.clone()),
         size_bytes: outcome.size_bytes,
-        snapshots: vec![snapshot(&me.id.name, &recorded.service)],
+        snapshots: vec![snapshot(&me.id.name, recorded, outcome)],
         ..told.clone()
     };
     match stage {
-        Stage::Due | Stage::Holding => told,
+        Stage::Due | Stage::Holding | Stage::Apart(_) => told,
         Stage::Asked { taken_at, .. } | Stage::Caught(taken_at) => BackupPart {
             taken_at: taken_at.clone(),
             ..told
@@ -144,12 +144,17 @@ fn part(me: &Kept, memory: &Memory, recorded: &Part, stage: &Stage) -> BackupPar
             state: BackupState::Error,
             error: Some(format!(
                 "VolumeSnapshot {} was deleted: this part cannot be restored any more.",
-                snapshot(&me.id.name, &recorded.service)
+                snapshot(&me.id.name, recorded, outcome)
             )),
             snapshots: Vec::new(),
             ..good(outcome)
         },
     }
+}
+
+fn snapshot(backup: &str, part: &Part, outcome: &Outcome) -> String {
+    let member = outcome.snapshot.clone();
+    member.unwrap_or_else(|| record::snapshot(backup, &part.service))
 }
 
 fn verdict(success: Success, parts: &[BackupPart], stages: &BTreeMap<String, Stage>) -> Verdict {

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    record::{self, Memory, Part, Volume},
+    group,
+    record::{Memory, Part, Volume},
     subject::Obstacle,
 };
 use crate::{
     api::{Backup, Service, ServiceClass, service::Tier},
-    plan::{Found, Seen, facts::VolumeSnapshot, service::data},
+    plan::{Found, Seen, service::data},
 };
 
 /// Where data comes from.
@@ -61,11 +62,9 @@ pub fn find(
         );
         return Err(lasting("NotInBackup", fix));
     };
-    let snapshot = record::snapshot(backup, service);
-    let there = seen
-        .get::<VolumeSnapshot>(&snapshot)
-        .is_some_and(|s| s.kept.owner == Some(found.kept.uid.clone()) && s.kept.deleting.is_none());
-    let (Some(volume), true, true) = (&part.volume, memory.is_good(service), there) else {
+    let snapshot = group::snapshot_of(seen, &found.kept, &memory, part);
+    let (Some(volume), true, Some(snapshot)) = (&part.volume, memory.is_good(service), snapshot)
+    else {
         let fix = format!(
             "The part of Service {service} in Backup {backup} failed or its snapshot is gone: take another Backup."
         );
@@ -75,7 +74,7 @@ pub fn find(
     let source = Source {
         backup: backup.to_owned(),
         service: service.to_owned(),
-        snapshot,
+        snapshot: snapshot.name().to_owned(),
         volume: volume.clone(),
         bytes: outcome.and_then(|outcome| outcome.size_bytes),
         account: memory.secret.name().to_owned(),

@@ -1,6 +1,9 @@
 //! What is backed up: the Services that a Backup names, and whether each can be.
 
-use super::record::{Part, Volume};
+use super::{
+    group,
+    record::{Part, Volume},
+};
 use crate::{
     api::{
         Backup, Environment, Service, ServiceClass, name::Ref, service::Tier,
@@ -61,6 +64,7 @@ pub fn parts(backup: &Backup, me: &Kept, seen: &Seen<'_>) -> Result<Vec<Part>, O
     for named in named(backup, seen)? {
         parts.extend(one(seen, &named, still)?);
     }
+    group::alone(&mut parts);
     if parts.is_empty() {
         let fix = "Nothing of it can be backed up: it names no Service whose class has data.";
         return Err(Obstacle::lasting("NothingToBackUp", &me.id.name, fix));
@@ -151,7 +155,13 @@ fn one(seen: &Seen<'_>, named: &Named, still: bool) -> Result<Option<Part>, Obst
     part.account = Some(account);
     part.hold = is_held(seen, &service, &class.spec);
     match snapshot_class(seen, &claim) {
-        Ok(snapshot_class) => part.volume = Some(volume(&claim, snapshot_class)),
+        Ok(snapshot_class) => {
+            let group_class = group::class(seen, &claim);
+            part.volume = Some(Volume {
+                group_class,
+                ..volume(&claim, snapshot_class)
+            });
+        }
         Err(error) => part.error = Some(error),
     }
     Ok(Some(part))
@@ -240,6 +250,7 @@ fn volume(claim: &Found<PersistentVolumeClaim>, snapshot_class: String) -> Volum
             .unwrap_or_default(),
         storage_class: claim.spec.storage_class_name.clone(),
         snapshot_class,
+        group_class: None,
     }
 }
 

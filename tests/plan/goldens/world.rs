@@ -136,7 +136,10 @@ fn stored(id: &Id, body: &Value) -> Value {
     let mut object = body.clone();
     let meta = json!({"uid": case::uid(id), "resourceVersion": "101", "generation": 1});
     case::merge(&mut object, &json!({"metadata": meta}));
-    if matches!(id.of, Of::VolumeSnapshot | Of::Service) {
+    if matches!(
+        id.of,
+        Of::VolumeSnapshot | Of::VolumeGroupSnapshot | Of::Service
+    ) {
         // Their age decides something: they are as young as can be.
         object["metadata"]["creationTimestamp"] = json!("2100-01-01T00:00:00Z");
     }
