@@ -1,4 +1,4 @@
-//! Restore: data from a Backup into the same Service or another one.
+//! Restore: data from a Backup into the same Service, another one, or a new one.
 
 use super::{
     backup::{BackupState, Success},
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
     namespaced,
     status = "RestoreStatus",
     derive = "PartialEq",
-    doc = "Data from a Backup, put into the Service that it was taken of or into another one. What was there before is kept, and can be put back with `undo`.",
+    doc = "Data from a Backup, put into the Service that it was taken of, into another one, or into a new one. What was there before is kept, and can be put back with `undo`.",
     selectable = ".spec.backupRef.name",
     selectable = ".status.state",
     printcolumn(name = "Backup", type_ = "string", json_path = ".spec.backupRef.name"),
@@ -56,7 +56,7 @@ pub struct RestoreSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreService {
-    /// Name of the Service that gets the data.
+    /// Name of the Service that gets the data. Where there is none it is made, of the class, tier and region that the Backup names.
     #[schemars(
         length(min = 1, max = 40),
         regex(pattern = "^[a-z]([-a-z0-9]*[a-z0-9])?$")

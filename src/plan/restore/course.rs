@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long an engine may take until it serves what was restored.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
 /// How long what was there before is kept in a Backup.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -33,6 +33,8 @@ pub struct Course {
 /// What a part waits for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wait {
+    /// That its Service is made.
+    Made,
     /// That nothing of the Service runs.
     Stop,
     /// That what is there is safe.
@@ -59,12 +61,16 @@ pub fn course(me: &Kept, seen: &Seen<'_>, memory: &Memory, now: Timestamp) -> Co
     let open: Vec<&Part> = memory
         .parts
         .iter()
-        .filter(|p| memory.is_open(&p.uid))
+        .filter(|part| memory.is_under_way(part))
         .collect();
     for part in &open {
-        course.advance(me, seen, part, now);
+        match &part.new {
+            Some(new) => course.make(me, seen, part, new, now),
+            None => course.advance(me, seen, part, now),
+        }
     }
-    let unsafe_yet = |part: &&&Part| !memory.progress.safe.contains(&part.into);
+    let unsafe_yet =
+        |part: &&&Part| part.new.is_none() && !memory.progress.safe.contains(&part.into);
     let due: Vec<&Part> = open.iter().filter(unsafe_yet).copied().collect();
     if !due.is_empty() && due.iter().all(|part| is_stopped(seen, part)) {
         course.make_safe(me, seen, memory, &due, now);
@@ -107,7 +113,7 @@ pub fn serves(service: &Found<Service>, data: &str) -> bool {
 }
 
 impl Course {
-    fn end(&mut self, part: &Part, now: Timestamp, error: Option<String>) {
+    pub(super) fn end(&mut self, part: &Part, now: Timestamp, error: Option<String>) {
         let outcome = Outcome {
             ended_at: now.to_string(),
             error,
@@ -191,13 +197,18 @@ impl Course {
     }
 }
 
+/// The parts whose Services were there before.
+pub fn replaced(memory: &Memory) -> impl Iterator<Item = &Part> {
+    memory.parts.iter().filter(|part| part.new.is_none())
+}
+
 /// The Backup of what was there before, which goes after a while.
 fn safety_of<'a>(me: &Kept, memory: &'a Memory) -> Safety<'a> {
     let restore = &me.id.name;
     Safety {
         name: kept_in(restore),
         trigger: "Safety",
-        services: memory.parts.iter().map(|part| part.into.as_str()).collect(),
+        services: replaced(memory).map(|part| part.into.as_str()).collect(),
         notes: format!("What was there before Restore {restore}"),
         delete_at: Some(memory.began() + KEPT),
     }

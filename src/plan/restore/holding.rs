@@ -26,7 +26,7 @@ pub fn under_way<'a>(
 
 fn holds(seen: &Seen<'_>, restore: &Found<Restore>, memory: &Memory, service: &str) -> bool {
     let mut parts = memory.parts.iter().filter(|part| part.into == service);
-    parts.any(|part| memory.is_open(&part.uid) || is_undone(seen, restore, part))
+    parts.any(|part| memory.is_under_way(part) || is_undone(seen, restore, part))
 }
 
 /// Whether what was there before is being put back: until the engine is made with it, and no longer, for a Service that fails later

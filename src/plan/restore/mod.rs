@@ -10,11 +10,12 @@
 //! | Finished | it is history, and can be undone for a while | never |
 //!
 //! The Services do the work, each in its own plan (`service/restoring.rs`): nobody else writes to their data. This plan says what may
-//! happen when, and remembers it.
+//! happen when, and remembers it. A Service that is not there is made (`fresh.rs`), and starts from the Backup.
 
 pub mod record;
 
 mod course;
+mod fresh;
 pub mod holding;
 mod report;
 mod target;
@@ -105,8 +106,15 @@ impl Kind for Restore {
 
 /// Labels by which the Restores into a Service or an Environment can be listed.
 fn listed(me: &Kept, seen: &Seen<'_>, memory: &Memory) -> Option<Step> {
-    let of_service = |part: &Part| (format!("service-{}", part.into), part.uid.clone());
-    let mut marks: Vec<(String, String)> = memory.parts.iter().map(of_service).collect();
+    let of_service = |part: &Part| {
+        let made = || Some(fresh::made(seen, part, me)?.kept.uid.to_string());
+        let uid = match part.new {
+            None => Some(part.uid.clone()),
+            Some(_) => made(),
+        };
+        Some((format!("service-{}", part.into), uid?))
+    };
+    let mut marks: Vec<(String, String)> = memory.parts.iter().filter_map(of_service).collect();
     if memory.progress.finished.is_none() {
         for part in &memory.parts {
             let attached = seen.by_key::<Environment>(&format!("service/{}", part.into));

@@ -26,10 +26,26 @@ const RECORD: &str = "record";
 pub struct Part {
     /// Name of the Service that gets the data.
     pub into: String,
-    /// Its UID.
+    /// Its UID; empty where the Service is made by the Restore.
     pub uid: String,
     /// Where the data comes from.
     pub source: Source,
+    /// What the Service is to be, where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<New>,
+}
+
+/// A Service that the Restore makes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct New {
+    /// Its ServiceClass.
+    pub class: String,
+    /// Its tier.
+    pub tier: String,
+    /// Its region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
 }
 
 /// How a part ended.
@@ -46,7 +62,7 @@ pub struct Outcome {
 /// What a Restore has come to, as far as it must be remembered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// The Services whose present data is safe in a Backup.
+    /// The Services whose present data is safe in a Backup, and those that were made, in which there was none.
     pub safe: BTreeSet<String>,
     /// How parts ended.
     pub outcomes: BTreeMap<String, Outcome>,
@@ -95,15 +111,19 @@ impl Memory {
         self.secret.kept.created
     }
 
-    /// The part that is for the Service of this UID.
+    /// The part that is for the Service of this UID, which was there before.
     pub fn part(&self, uid: &str) -> Option<&Part> {
         self.parts.iter().find(|part| part.uid == uid)
     }
 
+    /// Whether a part has not ended.
+    pub fn is_under_way(&self, part: &Part) -> bool {
+        !self.progress.outcomes.contains_key(&part.into)
+    }
+
     /// Whether the part for the Service of this UID has not ended.
     pub fn is_open(&self, uid: &str) -> bool {
-        let part = self.part(uid);
-        part.is_some_and(|part| !self.progress.outcomes.contains_key(&part.into))
+        self.part(uid).is_some_and(|part| self.is_under_way(part))
     }
 
     /// Writes down what it has come to, where that is news.

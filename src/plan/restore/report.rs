@@ -72,14 +72,16 @@ pub fn begun(
         verdict
     };
     let is_undone = verdict.conditions.iter().any(|c| c.reason == "Undone");
-    let began_safety = memory.progress.safe.is_empty() && memory.progress.outcomes.is_empty();
+    let began =
+        |part: &Part| memory.progress.safe.contains(&part.into) || !memory.is_under_way(part);
+    let is_safety = course::replaced(memory).any(began);
     RestoreStatus {
         state: Some(state),
         success: Some(success),
         finished: Some(over),
         started_at: Some(memory.began().to_string()),
         finished_at: memory.progress.finished.clone(),
-        safety_backup: (!began_safety).then(|| kept_in(&me.id.name)),
+        safety_backup: is_safety.then(|| kept_in(&me.id.name)),
         undo_until: until.filter(|_| over && !is_undone),
         parts,
         conditions: verdict.conditions,
@@ -140,6 +142,10 @@ fn moving(course: &Course, ns: &str) -> Verdict {
     let verdict = Verdict::moving("InProgress", "Data is being put into its Services.");
     course.waits.iter().fold(verdict, |verdict, (name, wait)| {
         let (what, fix) = match wait {
+            Wait::Made => (
+                "Making",
+                format!("Service {name} is made: there is none of that name."),
+            ),
             Wait::Stop => ("Stopping", format!("Service {name} stops first.")),
             Wait::Safety(_) => (
                 "Safety",

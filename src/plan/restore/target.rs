@@ -1,6 +1,6 @@
 //! Which Services get data, and whether each may.
 
-use super::record::{Memory, Part, into};
+use super::record::{Memory, New, Part, into};
 use crate::{
     api::{Restore, Service, ServiceClass, restore::RestoreService},
     plan::{
@@ -19,6 +19,10 @@ pub fn past(restore: &Restore, me: &Kept, seen: &Seen<'_>) -> Option<String> {
         let Some(service) = seen.get::<Service>(&into.into) else {
             return false;
         };
+        // It was made by one of this name.
+        if service.kept.label("restore") == Some(&*me.id.name) {
+            return true;
+        }
         let all = data::all(&service, &service.kept, seen);
         all.iter().any(|data| {
             let names = data.secret.kept.annotation(data::RESTORES);
@@ -49,7 +53,9 @@ fn one(
     seen: &Seen<'_>,
 ) -> Result<Part, Obstacle> {
     let (name, backup) = (&asked.into, &restore.spec.backup_ref.name);
-    let service = allowed(asked, backup, seen)?;
+    let Some(service) = allowed(asked, seen)? else {
+        return new(asked, backup, seen);
+    };
     let class_name = &service.spec.class_ref.name;
     let Some(class) = seen.get::<ServiceClass>(class_name) else {
         let fix = format!("There is no ServiceClass {class_name}: install the catalogue.");
@@ -76,26 +82,51 @@ fn one(
         into: name.clone(),
         uid: service.kept.uid.to_string(),
         source,
+        new: None,
     })
 }
 
-/// The Service, if it is the very one that may be overwritten.
-fn allowed(
-    asked: &RestoreService,
-    backup: &str,
-    seen: &Seen<'_>,
-) -> Result<Found<Service>, Obstacle> {
+/// A Service that is made, as the one was that the data is of.
+fn new(asked: &RestoreService, backup: &str, seen: &Seen<'_>) -> Result<Part, Obstacle> {
+    let (source, part) = source::find(seen, backup, Some(asked.source()), &asked.into)?;
+    if seen.get::<ServiceClass>(&part.class).is_none() {
+        let class = &part.class;
+        let fix = format!("There is no ServiceClass {class}: install the catalogue.");
+        return Err(lasting("ClassMissing", class, fix));
+    }
+    Ok(Part {
+        into: asked.into.clone(),
+        uid: String::new(),
+        source,
+        new: Some(New {
+            class: part.class,
+            tier: part.tier,
+            region: part.region,
+        }),
+    })
+}
+
+/// The Service, if it is the very one that may be overwritten; nothing where there is none, and one is to be made.
+fn allowed(asked: &RestoreService, seen: &Seen<'_>) -> Result<Option<Found<Service>>, Obstacle> {
     let name = &asked.into;
-    let service = seen.get::<Service>(name);
-    let Some(service) = service.filter(|service| service.kept.deleting.is_none()) else {
-        let fix = format!(
-            "There is no Service {name}: a new one needs no Restore, make it with restoreFrom.backupRef.name {backup}."
-        );
-        return Err(lasting("ServiceMissing", name, fix));
+    let service = match (seen.get::<Service>(name), &asked.overwrite) {
+        (Some(service), _) if service.kept.deleting.is_some() => {
+            let fix = format!("Service {name} is being deleted: it goes on once that is done.");
+            let what = format!("ServiceTerminating/{name}");
+            return Err(Obstacle::Passing(what, fix));
+        }
+        (Some(service), _) => service,
+        (None, None) => return Ok(None),
+        (None, Some(_)) => {
+            let fix = format!(
+                "There is no Service {name} to overwrite: make a Restore without services[{name}].overwrite, and a new one is made."
+            );
+            return Err(lasting("ServiceMissing", name, fix));
+        }
     };
     let uid = &service.kept.uid;
     match &asked.overwrite {
-        Some(said) if **said == **uid => Ok(service),
+        Some(said) if **said == **uid => Ok(Some(service)),
         Some(said) => {
             let fix = format!(
                 "services[{name}].overwrite names {said}, but Service {name} is {uid}, another one of that name: make a Restore with that UID if its data may be replaced."
@@ -113,7 +144,11 @@ fn allowed(
 
 /// Another Restore that is at work on a Service.
 fn busy(seen: &Seen<'_>, service: &Found<Service>, me: &Kept) -> Option<String> {
-    let open = |memory: &Memory| memory.is_open(&service.kept.uid);
+    let made = |memory: &Memory| {
+        let mut new = memory.parts.iter().filter(|part| part.new.is_some());
+        new.any(|part| *part.into == *service.name() && memory.is_under_way(part))
+    };
+    let open = |memory: &Memory| memory.is_open(&service.kept.uid) || made(memory);
     into(seen, service.name())
         .into_iter()
         .find(|(other, memory)| other.kept.uid != me.uid && open(memory))

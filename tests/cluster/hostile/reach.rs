@@ -177,7 +177,7 @@ const DECLARED: &[(&str, &str, &str, &str)] = &[
         "Restore",
         "drs/far",
         "{backupRef: {name: far-copy}, services: [{into: nowhere}]}",
-        "ServiceMissing",
+        "BackupNotFound",
     ),
 ];
 
