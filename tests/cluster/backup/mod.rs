@@ -42,6 +42,21 @@ fn into_service(name: &str, backup: &str, into: &str, from: &str, uid: &str) -> 
     )
 }
 
+/// An Application, and a stage of it that does not run, with these Services and more of its spec.
+fn stage(services: &[&str], more: &str) -> String {
+    let all = services.iter();
+    let all: Vec<String> = all
+        .map(|name| format!("{{name: {name}, prefix: DEFAULT}}"))
+        .collect();
+    format!(
+        "apiVersion: roadstead.dev/v1alpha1\nkind: Application\nmetadata: {{name: shop}}\n\
+         spec: {{image: docker.io/acme/shop:1.4, port: 8000, containers: [{{name: web, kind: Web}}]}}\n---\n\
+         apiVersion: roadstead.dev/v1alpha1\nkind: Environment\nmetadata: {{name: shop-live}}\n\
+         spec: {{applicationRef: {{name: shop}}, state: Stopped, services: [{}]{more}}}\n",
+        all.join(", ")
+    )
+}
+
 /// Makes a Backup and waits until it is done; returns its status.
 async fn taken(world: &World, ns: &str, name: &str, service: &str) -> Result<Value> {
     world.apply_in(ns, &of_service(name, service, "")).await?;

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::stage;
 use crate::{plugin::roadstead, service::Engine, world::World};
 
 /// One page of the table is overwritten behind the engine's back: it serves on, but what is on its disk does not restore.
@@ -15,19 +16,6 @@ async fn damage(db: &Engine<'_>, password: &str) -> Result<()> {
     let write = format!("dd if=/dev/urandom of={file} bs=8192 seek=1 count=1 conv=notrunc && sync");
     db.exec(&write).await?.ok("damage").map(drop)
 }
-
-/// A stage whose Services are backed up together.
-const STAGE: &str = "\
-apiVersion: roadstead.dev/v1alpha1
-kind: Application
-metadata: {name: shop}
-spec: {image: docker.io/acme/shop:1.4, port: 8000, containers: [{name: web, kind: Web}]}
----
-apiVersion: roadstead.dev/v1alpha1
-kind: Environment
-metadata: {name: shop-live}
-spec: {applicationRef: {name: shop}, state: Stopped, services: [{name: db, prefix: DEFAULT}], backup: {schedule: '* * * * *'}}
-";
 
 /// Every minute a Backup is made, and one by hand is proven in a throw-away Service; a damaged one is told, and nothing of the proofs is left.
 ///
@@ -70,7 +58,8 @@ pub async fn scheduled_backups_are_proven_and_a_damaged_one_is_told(world: World
 
 /// One is made by itself, the next takes its place, and the whole Environment has one too.
 async fn scheduled(world: &World, ns: &str, db: &Engine<'_>) -> Result<()> {
-    world.apply_in(ns, STAGE).await?;
+    let together = stage(&["db"], ", backup: {schedule: '* * * * *'}");
+    world.apply_in(ns, &together).await?;
     let policy = r#"{"spec":{"backup":{"schedule":"* * * * *","retention":{"keepLast":1}}}}"#;
     db.patch(policy).await?.ok("schedule")?;
     let first = world
