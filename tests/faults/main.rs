@@ -3,6 +3,7 @@
 //! Every run tells the same story, and must end in the state in which it ends when nothing goes wrong, with no object made twice and
 //! none left over. A fault that never struck proves nothing, and fails. `cargo test` plays a sample; `cargo faults` plays everything.
 
+mod clock;
 mod events;
 mod fault;
 mod fuzz;
@@ -91,6 +92,9 @@ fn outages(theatre: &Arc<Theatre>) -> Vec<Trial> {
             |t, seed| t.with(async |h| h.outage("kube-apiserver", seed).await);
         let name = "the_api_server_is_killed";
         add(format!("{name}::seed_{seed}"), seed > 1, api, seed);
+        let clock: fn(&Theatre, u64) -> _ = |t, seed| t.with(async |h| h.clock_jumps(seed).await);
+        let name = "the_clock_jumps_ahead_and_back";
+        add(format!("{name}::seed_{seed}"), seed > 1, clock, seed);
     }
     let stolen: fn(&Theatre, u64) -> _ = |t, _| t.with(async |h| h.stolen().await);
     let name = "a_leader_whose_lease_is_stolen_waits_until_it_is_free";

@@ -39,25 +39,29 @@ struct Life {
 impl Operator {
     /// Starts one, and starts it again whenever it ends.
     pub fn begin(proxy: Proxy, folder: &Path) -> Result<Self> {
-        Self::called("the-operator", proxy, folder)
+        Self::called("the-operator", proxy, folder, Vec::new())
     }
 
-    /// The same, under a name of its own.
-    pub fn called(name: &str, proxy: Proxy, folder: &Path) -> Result<Self> {
+    /// The same, under a name of its own, and told this besides.
+    pub fn called(
+        name: &str,
+        proxy: Proxy,
+        folder: &Path,
+        told: Vec<(String, String)>,
+    ) -> Result<Self> {
         let kubeconfig = folder.join("operator.yaml");
         let server = format!("http://{}", proxy.address);
         std::fs::write(&kubeconfig, kubeconfig_of(&server))?;
-        let log = folder.join("operator.log");
+        let program = Program {
+            name: name.to_owned(),
+            kubeconfig,
+            log: folder.join("operator.log"),
+            told,
+        };
         let proxy = Arc::new(proxy);
         let life = Life::default();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(watch_over(
-            [name.to_owned(), kubeconfig.display().to_string()],
-            log,
-            proxy.clone(),
-            life.clone(),
-            stopped,
-        ));
+        let task = tokio::spawn(watch_over(program, proxy.clone(), life.clone(), stopped));
         Ok(Self {
             proxy,
             life,
@@ -95,14 +99,13 @@ impl Operator {
 }
 
 async fn watch_over(
-    [name, kubeconfig]: [String; 2],
-    log: PathBuf,
+    program: Program,
     proxy: Arc<Proxy>,
     life: Life,
     mut stopped: oneshot::Receiver<()>,
 ) -> Result<()> {
     loop {
-        let mut child = start(&name, &kubeconfig, &log)?;
+        let mut child = program.start()?;
         life.process
             .store(child.id().unwrap_or(0), Ordering::Relaxed);
         life.starts.fetch_add(1, Ordering::Relaxed);
@@ -125,19 +128,30 @@ async fn watch_over(
     }
 }
 
-/// A container keeps its name when it is started again; so does this.
-fn start(name: &str, kubeconfig: &str, log: &Path) -> Result<Child> {
-    let log = File::options().create(true).append(true).open(log)?;
-    Command::new(env!("CARGO_BIN_EXE_roadstead"))
-        .args(["--identity", name, "--listen", "127.0.0.1:0"])
-        .env("KUBECONFIG", kubeconfig)
-        .env("RUST_LOG", "info,roadstead=debug")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .kill_on_drop(true)
-        .spawn()
-        .context("cannot start the operator")
+/// What is started, and started again.
+struct Program {
+    name: String,
+    kubeconfig: PathBuf,
+    log: PathBuf,
+    told: Vec<(String, String)>,
+}
+
+impl Program {
+    /// A container keeps its name when it is started again; so does this.
+    fn start(&self) -> Result<Child> {
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        Command::new(env!("CARGO_BIN_EXE_roadstead"))
+            .args(["--identity", &self.name, "--listen", "127.0.0.1:0"])
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("RUST_LOG", "info,roadstead=debug")
+            .envs(self.told.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start the operator")
+    }
 }
 
 fn kubeconfig_of(server: &str) -> String {

@@ -39,7 +39,7 @@ impl House {
         let account = self.stage.account.clone();
         let quiet = || Trouble::new(&[], 0);
         let proxy = Proxy::begin(&account, quiet(), None).await?;
-        let first = Operator::called("the-first", proxy, &folder)?;
+        let first = Operator::called("the-first", proxy, &folder, Vec::new())?;
         let story = Story {
             client: &self.stage.client,
             name: &name,
@@ -52,7 +52,7 @@ impl House {
         .await?;
         first.pause()?;
         let proxy = Proxy::begin(&account, quiet(), None).await?;
-        let second = Operator::called("the-second", proxy, &other)?;
+        let second = Operator::called("the-second", proxy, &other, Vec::new())?;
         let ended = async {
             story.ready(1).await?;
             story.reaches(&wanted.made).await?;

@@ -52,7 +52,8 @@ pub struct Outcome {
     pub changed: String,
     /// The writes up to then.
     pub writes: Writes,
-    ended: Writes,
+    /// The writes up to the end.
+    pub ended: Writes,
 }
 
 /// The failure as the tests tell it.
