@@ -142,6 +142,9 @@ stories! {
     ALONE;
     quiet: where_nothing_changes_nothing_is_written;
     gitops: our_words_stay_ours_beside_argo_cd_and_kubevela;
-    backup: no_crash_loses_data_or_leaves_anything_behind;
+    backup:
+        no_crash_loses_data_or_leaves_anything_behind,
+        no_crash_breaks_a_group_of_snapshots,
+        no_crash_loses_the_last_backup_of_a_service;
     leaving: the_product_goes_comes_back_and_lets_go;
 }

@@ -22,7 +22,7 @@ const OPERATOR: &str = "-n roadstead-system -l app.kubernetes.io/name=roadstead"
 
 /// What is killed.
 #[derive(Clone, Copy, Debug)]
-enum Victim {
+pub(super) enum Victim {
     /// Both replicas of the operator.
     Operator,
     /// The kubelet of each node.
@@ -92,6 +92,53 @@ fn in_pod(uid: &str) -> Vec<Identity> {
     .collect()
 }
 
+/// What ends a round.
+pub(super) enum Last {
+    /// A step, as it is told.
+    Seen(String),
+    /// That an object is no longer there.
+    Gone(String),
+}
+
+impl Last {
+    async fn is_over(&self, world: &World, ns: &str, seen: &BTreeSet<String>) -> Result<bool> {
+        match self {
+            Self::Seen(step) => Ok(seen.contains(step)),
+            Self::Gone(what) => Ok(world.get(what, ns).await?.is_none()),
+        }
+    }
+}
+
+/// Kills at each step that is seen in a namespace of what begins here, until it is over.
+pub(super) async fn killed_at_each_step(
+    world: &World,
+    ns: &str,
+    victim: Victim,
+    begin: impl Future<Output = Result<()>>,
+    last: &Last,
+) -> Result<()> {
+    let (client, mut kills) = (world.client(), 0);
+    let mut seen = steps(&client, ns).await?;
+    begin.await?;
+    let deadline = Instant::now() + PATIENCE;
+    while !last.is_over(world, ns, &seen).await? {
+        ensure!(Instant::now() < deadline, "it does not end: {seen:?}");
+        // What has just been killed may leave a question without an answer.
+        let now: BTreeSet<String> = steps(&client, ns).await.unwrap_or_default();
+        if now.is_subset(&seen) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        }
+        seen.extend(now);
+        let killed = victim.crash(world).await;
+        killed.with_context(|| format!("{victim:?} at {seen:?}"))?;
+        kills += 1;
+    }
+    println!("{ns}: {kills} crashes of {victim:?}");
+    ensure!(kills >= 3, "it was not crashed at its steps: {kills}");
+    Ok(())
+}
+
 /// A Service whose data is held still while it is backed up, and who dies meanwhile.
 struct Round<'a> {
     db: &'a Engine<'a>,
@@ -102,33 +149,18 @@ impl Round<'_> {
     /// Makes an object and kills at each of its steps until it is done.
     async fn killed_at_each_step(&self, yaml: &str, what: &str, record: &str) -> Result<()> {
         let Engine { world, ns, .. } = *self.db;
-        let (client, mut kills) = (world.client(), 0);
-        let over = format!("Secret {record} says finished-at");
-        let mut seen = steps(&client, ns).await?;
-        world.apply_in(ns, yaml).await?;
-        let deadline = Instant::now() + PATIENCE;
-        while !seen.contains(&over) {
-            ensure!(Instant::now() < deadline, "{what} does not end: {seen:?}");
-            // What has just been killed may leave a question without an answer.
-            let now: BTreeSet<String> = steps(&client, ns).await.unwrap_or_default();
-            if now.is_subset(&seen) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
-            seen.extend(now);
-            let killed = self.victim.crash(world).await;
-            killed.with_context(|| format!("{:?} at {seen:?}", self.victim))?;
-            kills += 1;
-        }
+        let last = Last::Seen(format!("Secret {record} says finished-at"));
+        let begin = async { world.apply_in(ns, yaml).await.map(drop) };
+        killed_at_each_step(world, ns, self.victim, begin, &last)
+            .await
+            .context(what.to_owned())?;
         until_reason(world, what, ns, "Done").await?;
         world
             .until("its engine can be asked", || async {
                 Ok(asked(self.db, "select 1").await.ok())
             })
-            .await?;
-        println!("{what}: {kills} crashes");
-        ensure!(kills >= 3, "{what} was not crashed at its steps: {kills}");
-        Ok(())
+            .await
+            .map(drop)
     }
 
     /// A row that was written before the Backup is back after the Restore, and one from after it is not.
@@ -173,15 +205,15 @@ impl Round<'_> {
 
 /// What is there, besides what each round is to leave.
 #[derive(Debug, PartialEq, Eq)]
-struct Left {
-    backups: usize,
-    snapshots: usize,
-    claims: usize,
+pub(super) struct Left {
+    pub(super) backups: usize,
+    pub(super) snapshots: usize,
+    pub(super) claims: usize,
 }
 
 impl Left {
     /// Counts, and sees that each snapshot and each claim has one volume, and that no Job is left.
-    async fn count(world: &World, ns: &str) -> Result<Self> {
+    pub(super) async fn count(world: &World, ns: &str) -> Result<Self> {
         let count = async |words: &str| -> Result<usize> {
             Ok(world.kubectl(words).await?.split_whitespace().count())
         };

@@ -10,7 +10,7 @@ use kube::{
 use serde_json::Value;
 
 /// In what a Backup or a Restore leaves its traces: group, version, kind, plural.
-const TRACES: [(&str, &str, &str, &str); 6] = [
+const TRACES: [(&str, &str, &str, &str); 8] = [
     ("", "v1", "Secret", "secrets"),
     ("", "v1", "Pod", "pods"),
     ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
@@ -22,10 +22,17 @@ const TRACES: [(&str, &str, &str, &str); 6] = [
         "VolumeSnapshot",
         "volumesnapshots",
     ),
+    (
+        "groupsnapshot.storage.k8s.io",
+        "v1",
+        "VolumeGroupSnapshot",
+        "volumegroupsnapshots",
+    ),
+    ("roadstead.dev", "v1alpha1", "Backup", "databackups"),
 ];
 
 /// The annotations that tell of progress.
-const NOTES: [&str; 4] = ["ended", "held", "safe", "finished-at"];
+const NOTES: [&str; 5] = ["ended", "held", "apart", "safe", "finished-at"];
 
 /// What stands in a namespace now, as short sentences of which each is a step.
 pub async fn steps(client: &Client, ns: &str) -> Result<BTreeSet<String>> {
@@ -68,6 +75,10 @@ fn facts(object: &DynamicObject) -> Vec<String> {
             (!empty).then(|| format!("says {note}"))
         })
         .collect();
+    let mut marks = object.labels().keys();
+    if marks.any(|key| key.starts_with("roadstead.dev/group-")) {
+        facts.push("is marked".to_owned());
+    }
     let at = |pointer: &str| object.data.pointer(pointer).filter(|v| !v.is_null());
     let conditions = at("/status/conditions").and_then(Value::as_array);
     let mut conditions = conditions.into_iter().flatten();
