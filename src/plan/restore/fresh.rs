@@ -76,8 +76,9 @@ impl Course {
             return;
         }
         let error = format!(
-            "Service {name} was made, but did not serve the data within {} minutes: `kubectl describe msvc {name}` says why.",
-            PATIENCE.as_mins()
+            "Service {name} was made, but did not serve the data within {} minutes: `kubectl describe msvc {name} -n {}` says why.",
+            PATIENCE.as_mins(),
+            me.id.ns
         );
         self.end(part, now, Some(error));
     }
