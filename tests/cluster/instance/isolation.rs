@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use super::{pod, toy};
-use crate::world::World;
+use crate::world::{World, instance_yaml};
 
 /// The same names stand in two Instances, each with its own pods and address, and none shows up in the other.
 ///
@@ -225,6 +225,35 @@ pub async fn references_do_not_cross_instances_and_nothing_lives_outside(
     world
         .kubectl("delete namespace nobodys --wait=false")
         .await?;
+    the_instance_that_is_missing_is_named(&world).await?;
     world.remove("cross-a").await?;
     world.remove("cross-b").await
+}
+
+/// In a namespace that is labelled for an Instance that nobody made, that Instance is what is missing; and once it is there, all goes on.
+async fn the_instance_that_is_missing_is_named(world: &World) -> Result<()> {
+    let (ns, whole) = ("instance-unmade", instance_yaml("unmade"));
+    let (namespace, _) = whole.split_once("---").context("two objects")?;
+    world.apply(namespace).await?;
+    world.apply_in(ns, toy()).await?;
+    let said = world
+        .until("it says which Instance is missing", || async {
+            let environment = world.get("renv/toy-live", ns).await?.unwrap_or_default();
+            let stalled = super::condition(&environment, "Stalled").cloned();
+            Ok(stalled.filter(|c| c["reason"] == "NoInstance"))
+        })
+        .await?;
+    ensure!(
+        said["message"]
+            .to_string()
+            .contains("Instance unmade does not exist"),
+        "{said}"
+    );
+    let fix = world
+        .at("renv/toy-live", ns, "/status/blockers/0/fix")
+        .await?;
+    ensure!(fix.to_string().contains("Create Instance unmade"), "{fix}");
+    world.apply(&whole).await?;
+    world.condition("renv/toy-live", ns, "Ready").await?;
+    world.remove("unmade").await
 }

@@ -87,6 +87,7 @@ spec: {classRef: {name: no-such-class}, tier: Development}
         nowhere.refused("there is no instance/nowhere")?;
     }
     a_lacking_template_is_found(&world, &ns).await?;
+    a_missing_image_and_a_lost_placeholder_are_named(&world, &ns).await?;
     world.remove("plugin-why").await
 }
 
@@ -101,6 +102,31 @@ async fn a_lacking_template_is_found(world: &World, ns: &str) -> Result<()> {
             Ok((said.code == 0 && said.out.starts_with(way)).then_some(()))
         })
         .await
+}
+
+/// What holds a release up is named while it still goes on, and what a variable refers to in vain beside it.
+async fn a_missing_image_and_a_lost_placeholder_are_named(world: &World, ns: &str) -> Result<()> {
+    let variable = "variables: [{name: A, value: x $(NOWHERE), expand: true}]";
+    let none = TOY
+        .replace("toy", "none")
+        .replace("docker.io/library/busybox:1.36", "docker.io/acme/none:1")
+        .replace("{name: none}}", &format!("{{name: none}}, {variable}}}"));
+    world.apply_in(ns, &none).await?;
+    let why = world
+        .until("it is known what holds it up", async || {
+            let said = roadstead(world, &format!("why renv/none-live -n {ns}")).await?;
+            Ok((said.code == 0 && said.out.contains("cannot be pulled")).then_some(said.out))
+        })
+        .await?;
+    ensure!(why.contains("The image docker.io/acme/none:1 "), "{why}");
+    ensure!(why.contains("$(NOWHERE) in A"), "{why}");
+    let table = roadstead(world, &format!("status -n {ns}")).await?;
+    let table = table.ok("status")?;
+    ensure!(table.contains("$(NOWHERE) in A"), "{table}");
+    ensure!(table.lines().all(|l| l.chars().count() <= 80), "{table}");
+    let variables = roadstead(world, &format!("env none-live -n {ns}")).await?;
+    ensure!(variables.err.contains("$(NOWHERE) in A"), "{variables:?}");
+    Ok(())
 }
 
 /// A release and a rollback are waited for, and the rollback serves what the first release ran.
