@@ -5,21 +5,12 @@ use roadstead::{
     plan::Id,
     run::{
         cache::Cache,
-        stores::Place,
         trouble::{Cause, Trouble},
     },
 };
 use serde_json::{Value, json};
 
-use super::fresh;
-
-fn list(cache: &Cache, of: Of, objects: &[Value]) {
-    cache.begin(of, &Place::everywhere());
-    for object in objects {
-        cache.buffer(of, &Place::everywhere(), fresh(of, object));
-    }
-    cache.swap(of, &Place::everywhere(), None);
-}
+use super::cache::list;
 
 fn namespace(name: &str, instance: &str) -> Value {
     json!({"metadata": {
