@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{
-    environment::CopyData,
     name::{Ref, SecretKeyRef},
     status::{Blocker, Condition},
 };
@@ -156,6 +155,18 @@ pub struct ApplicationCopy {
     /// What becomes of the data: `None`, `Full` or `Masked`. Default `None`; the others are not there yet and are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<CopyData>,
+}
+
+/// What of the data is copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CopyData {
+    /// Configuration only.
+    #[default]
+    None,
+    /// Everything.
+    Full,
+    /// Everything, with personal data masked.
+    Masked,
 }
 
 /// What a copy has to do with its source later.

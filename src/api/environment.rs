@@ -1,7 +1,7 @@
 //! Environment: one deployed stage of an Application.
 
 use super::{
-    application::{Resources, Variable},
+    application::{CopyData, Resources, Variable},
     backup::ScheduledBackups,
     instance::BackupDefaults,
     name::Ref,
@@ -208,18 +208,6 @@ pub struct CopyFrom {
     /// What becomes of its data: `None`, `Full` or `Masked`. Default `None`; the others are not there yet and are refused: restore a Backup into the copy's own Services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<CopyData>,
-}
-
-/// What of the data is copied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum CopyData {
-    /// Configuration only.
-    #[default]
-    None,
-    /// Everything.
-    Full,
-    /// Everything, with personal data masked.
-    Masked,
 }
 
 /// What an Environment is.

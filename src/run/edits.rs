@@ -5,7 +5,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{report::News, stores::Record, wire::Fresh};
+use super::{report::News, wire::Fresh};
+use crate::plan::Kept;
 
 /// So many changes by different people are remembered between two looks at an object.
 const MOST: usize = 16;
@@ -21,25 +22,25 @@ pub struct Edit {
     pub generation: i64,
 }
 
-/// The changes that are to be told after this one was seen.
-pub fn noted(old: Option<&Record>, new: &Fresh) -> Vec<Edit> {
+/// The changes that are to be told after this one was seen: of what was kept before, with those that were still to be told.
+pub fn noted(old: Option<(&Kept, &[Edit])>, new: &Fresh) -> Vec<Edit> {
     let edit = |fields| Edit {
         by: new.by.clone(),
         fields,
         generation: new.kept.generation,
     };
-    let Some(old) = old.filter(|old| old.kept.uid == new.kept.uid) else {
+    let Some((old, edits)) = old.filter(|(old, _)| old.uid == new.kept.uid) else {
         let unseen = new.behind.then(|| edit(BTreeSet::new()));
         return unseen.into_iter().collect();
     };
-    let mut edits = old.edits.clone();
+    let mut edits = edits.to_vec();
     let Some(changed) = new.kept.id.of.entry().changed else {
         return edits;
     };
-    if new.kept.generation <= old.kept.generation {
+    if new.kept.generation <= old.generation {
         return edits;
     }
-    let fields = changed(&old.kept.body, &new.kept.body).into_iter();
+    let fields = changed(&old.body, &new.kept.body).into_iter();
     match edits.last_mut() {
         Some(last) if last.by == new.by => {
             last.fields.extend(fields);
@@ -109,19 +110,6 @@ mod tests {
         wire.keep(Of::Application.entry()).unwrap()
     }
 
-    fn kept(fresh: Fresh, edits: Vec<Edit>) -> Record {
-        Record {
-            kept: Arc::new(fresh.kept),
-            fields: 0,
-            replicas: false,
-            trusted: 0,
-            status: None,
-            sent: 0,
-            said: None,
-            edits,
-        }
-    }
-
     fn notes(edits: &[Edit]) -> Vec<String> {
         news(edits).into_iter().map(|news| news.note).collect()
     }
@@ -129,10 +117,8 @@ mod tests {
     /// proves: DV-089, DV-090
     #[test]
     fn each_person_s_changes_are_told_with_the_fields_that_differ() {
-        let mut record = kept(
-            seen(1, "alice", &json!({"image": "a"}), Some(1)),
-            Vec::new(),
-        );
+        let mut edits = Vec::new();
+        let mut kept = seen(1, "alice", &json!({"image": "a"}), Some(1)).kept;
         for (generation, by, spec) in [
             (2, "alice", json!({"image": "b"})),
             (3, "alice", json!({"image": "b", "port": 80})),
@@ -140,11 +126,11 @@ mod tests {
             (4, "bob@acme.com", json!({"image": "c", "port": 80})),
         ] {
             let fresh = seen(generation, by, &spec, Some(1));
-            let edits = noted(Some(&record), &fresh);
-            record = kept(fresh, edits);
+            edits = noted(Some((&kept, &edits)), &fresh);
+            kept = fresh.kept;
         }
         assert_eq!(
-            notes(&record.edits),
+            notes(&edits),
             [
                 "alice changed spec.image and spec.port.",
                 "bob@acme.com changed spec.image."

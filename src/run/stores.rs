@@ -196,7 +196,8 @@ impl Stores {
         if old.as_ref().is_some_and(|o| o.kept.rv >= fresh.kept.rv) {
             return;
         }
-        let edits = edits::noted(old.as_ref(), &fresh);
+        let before = old.as_ref().map(|old| (&*old.kept, &*old.edits));
+        let edits = edits::noted(before, &fresh);
         let mut new = Record {
             kept: Arc::new(self.sharing(fresh.kept)),
             fields: fresh.fields,
