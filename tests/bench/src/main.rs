@@ -1,28 +1,31 @@
-//! How fast and how small the operator is, against the floor: a bare client that makes the same writes at the same concurrency.
+//! How fast and how small the operator is, against the floor: a bare client that makes the same writes at the same concurrency; and against
+//! a peer, which is about the same operator as one writes it with controller-runtime.
 //!
-//! Each block is floor, operator, operator, floor (ABBA), each on a fresh API server and etcd: machines are noisy, and the server grows
-//! slower as it fills. The operator's time counts from the start of its process. Ratios of CPU are steadier than those of time.
+//! Each block is floor, operator, operator, floor (ABBA; with the peer ABCCBA), each on a fresh API server and etcd: machines are noisy,
+//! and the server grows slower as it fills. An operator's time counts from the start of its process. Ratios of CPU are steadier than
+//! those of time.
 
 mod backup;
+mod check;
+mod children;
 mod drill;
 mod figures;
 mod floor;
+mod legs;
 mod mix;
+mod peer;
 mod plot;
 mod record;
 mod rig;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use devcluster::image::rust::static_program;
-use figures::{Cost, Figures};
+use figures::{Figures, Worked};
 use record::Template;
-use rig::{Operator, Rig};
+use rig::Subject;
 
 /// How fast and how small the operator is, against a bare client that makes the same writes
 #[derive(Parser)]
@@ -36,9 +39,18 @@ struct Arguments {
     /// How many blocks of floor, operator, operator, floor
     #[arg(long, default_value_t = 1)]
     blocks: usize,
+    /// One floor and one operator instead of a block: for many sets, where each takes minutes
+    #[arg(long, conflicts_with = "blocks")]
+    once: bool,
     /// With controllers, scheduler and nodes that exist in the API only
     #[arg(long)]
     full: bool,
+    /// With the peer beside
+    #[arg(long, conflicts_with = "full")]
+    peer: bool,
+    /// Fail where a bound is broken that every change must keep
+    #[arg(long)]
+    check: bool,
     /// The operator's program; the one that its image holds, where none is given
     #[arg(long)]
     operator: Option<PathBuf>,
@@ -70,95 +82,70 @@ async fn main() -> Result<()> {
     if let Some(What::Backup { mib }) = arguments.what {
         return backup::measure(mib).await;
     }
-    let program = match &arguments.operator {
-        Some(program) => program.clone(),
-        None => static_program("roadstead", "roadstead")?,
-    };
-    let template = Template::record(&program, arguments.full).await?;
-    let mut all = Vec::new();
-    for n in &arguments.n {
-        let mut figures = Figures::of(*n, template.count(*n));
-        for _ in 0..arguments.blocks {
-            figures
-                .floor
-                .push(floor_leg(&template, *n, arguments.full).await?);
-            operator_leg(&program, &mut figures, *n, arguments.full).await?;
-            operator_leg(&program, &mut figures, *n, arguments.full).await?;
-            figures
-                .floor
-                .push(floor_leg(&template, *n, arguments.full).await?);
-        }
-        println!("{}", figures.table());
-        all.push(figures);
-    }
+    let all = measure(&arguments).await?;
     if let Some(folder) = arguments.json.parent() {
         std::fs::create_dir_all(folder)?;
     }
     std::fs::write(&arguments.json, serde_json::to_string_pretty(&all)?)?;
-    if let Ok(before) = std::fs::read_to_string(&arguments.with) {
-        let before: Vec<Figures> = serde_json::from_str(&before).context("strange figures")?;
-        println!("{}", figures::compared(&before, &all));
-    }
     plot::draw(&all, &arguments.svg)?;
     let (json, svg) = (arguments.json.display(), arguments.svg.display());
     println!("The figures are in {json}, and drawn in {svg}.");
+    let before: Vec<Figures> = match std::fs::read_to_string(&arguments.with) {
+        Ok(before) => serde_json::from_str(&before).context("strange figures")?,
+        Err(_) => Vec::new(),
+    };
+    println!("{}", figures::compared(&before, &all));
+    if arguments.check {
+        let last = |now: &Figures| before.iter().find(|last| last.is_as(now));
+        let broken = all.iter().flat_map(|now| check::broken(now, last(now)));
+        let broken: Vec<String> = broken.collect();
+        ensure!(broken.is_empty(), "{}", broken.join("\n"));
+    }
     Ok(())
 }
 
-async fn floor_leg(template: &Template, n: usize, full: bool) -> Result<Cost> {
-    let rig = Rig::begin(full).await?;
-    mix::declare(&rig.client, 0..n).await?;
-    let uids = record::uids(&rig.client, 0..n).await?;
-    let client = rig.bare_client().await?;
-    let own = i32::try_from(std::process::id())?;
-    let (servers, bare, begun) = (rig.cpu()?, rig::cpu(own)?, Instant::now());
-    floor::write(&client, template, &uids, n).await?;
-    let cost = Cost {
-        seconds: begun.elapsed().as_secs_f64(),
-        servers: rig.cpu()? - servers,
-        client: rig::cpu(own)? - bare,
+async fn measure(arguments: &Arguments) -> Result<Vec<Figures>> {
+    let operator = Subject::Operator(match &arguments.operator {
+        Some(program) => program.clone(),
+        None => static_program("roadstead", "roadstead")?,
+    });
+    let peer = match arguments.peer {
+        true => Some(Subject::Peer(peer::program()?)),
+        false => None,
     };
-    rig.end()?;
-    Ok(cost)
+    let template = Template::record(&operator, arguments.full).await?;
+    let mut all = Vec::new();
+    for n in &arguments.n {
+        let mut figures = Figures::of(*n, arguments.full, template.count(*n));
+        for _ in 0..arguments.blocks {
+            block(arguments, &template, &operator, peer.as_ref(), &mut figures).await?;
+        }
+        println!("{}", figures.table());
+        all.push(figures);
+    }
+    Ok(all)
 }
 
-async fn operator_leg(program: &Path, figures: &mut Figures, n: usize, full: bool) -> Result<()> {
-    let rig = Rig::begin(full).await?;
-    mix::declare(&rig.client, 0..n).await?;
-    let before = rig.cpu()?;
-    let operator = Operator::begin(program, &rig.account)?;
-    let (mut servers, mut client) = (before, 0.0);
-    let last = operator
-        .at_rest(|| {
-            (servers, client) = (rig.cpu()?, operator.cpu()?);
-            Ok(())
-        })
-        .await?;
-    figures.operator.push(Cost {
-        seconds: last.duration_since(operator.begun).as_secs_f64(),
-        servers: servers - before,
-        client,
-    });
-    figures.requests.push(operator.requests().await?);
-    figures.memory.push(operator.memory()?);
-    drop(operator);
-
-    let again = Operator::begin(program, &rig.account)?;
-    let begun = again.begun;
-    let last = again.at_rest(|| Ok(())).await?;
-    let repeated = again.requests().await?;
-    figures
-        .restart
-        .push(last.duration_since(begun).as_secs_f64());
-    figures.restart_writes.push(repeated.writes);
-    figures.fresh_memory.push(again.memory()?);
-    let times = n.min(50);
-    figures
-        .repair
-        .extend(drill::repair(&rig.client, n, times).await?);
-    figures
-        .edit
-        .extend(drill::edit(&rig.client, n, times).await?);
-    drop(again);
-    rig.end()
+async fn block(
+    arguments: &Arguments,
+    template: &Template,
+    operator: &Subject,
+    peer: Option<&Subject>,
+    figures: &mut Figures,
+) -> Result<()> {
+    let (n, full) = (figures.n, figures.full);
+    figures.floor.push(legs::floor(template, n, full).await?);
+    legs::operator(operator, &mut figures.operator, n, full).await?;
+    if let Some(peer) = peer {
+        let worked = figures.peer.get_or_insert_with(Worked::default);
+        legs::operator(peer, worked, n, full).await?;
+        if !arguments.once {
+            legs::operator(peer, worked, n, full).await?;
+        }
+    }
+    if !arguments.once {
+        legs::operator(operator, &mut figures.operator, n, full).await?;
+        figures.floor.push(legs::floor(template, n, full).await?);
+    }
+    Ok(())
 }

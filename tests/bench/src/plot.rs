@@ -25,11 +25,11 @@ pub fn draw(all: &[Figures], file: &Path) -> Result<()> {
         };
         let points = |of: fn(&Figures) -> f64| all.iter().map(|f| (f.n as f64, of(f))).collect();
         let cpu = [
-            ("operator", OPERATOR, points(Figures::operator_cpu)),
+            ("operator", OPERATOR, points(|f| f.operator.cpu())),
             ("floor", FLOOR, points(Figures::floor_cpu)),
         ];
         panel(left, "CPU seconds until all is written", &cpu)?;
-        let memory = [("operator", OPERATOR, points(Figures::mebibytes))];
+        let memory = [("operator", OPERATOR, points(|f| f.operator.mebibytes()))];
         panel(right, "MiB at rest", &memory)?;
         area.present()?;
         Ok(())
@@ -96,10 +96,10 @@ mod tests {
                 servers: n as f64,
                 client: 1.0,
             };
-            let mut figures = Figures::of(n, n);
+            let mut figures = Figures::of(n, false, n);
             figures.floor.push(cost);
-            figures.operator.push(cost);
-            figures.memory.push(n as u64 * 100_000);
+            figures.operator.costs.push(cost);
+            figures.operator.memory.push(n as u64 * 100_000);
             figures
         };
         let file = std::env::temp_dir().join(format!("bench-{}.svg", std::process::id()));

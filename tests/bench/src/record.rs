@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -18,7 +17,10 @@ use kube::Client;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::{mix, rig::Operator, rig::Rig};
+use crate::{
+    mix,
+    rig::{Operator, Rig, Subject},
+};
 
 /// A write that was carried out.
 #[derive(Clone, Debug)]
@@ -50,7 +52,7 @@ type Shared = Arc<(Client, Mutex<Vec<Write>>)>;
 
 impl Template {
     /// Records it on a cluster of its own.
-    pub async fn record(program: &Path, full: bool) -> Result<Self> {
+    pub async fn record(operator: &Subject, full: bool) -> Result<Self> {
         let rig = Rig::begin(full).await?;
         mix::declare(&rig.client, 0..1).await?;
         let shared: Shared = Arc::new((rig.bare_client().await?, Mutex::default()));
@@ -60,7 +62,7 @@ impl Template {
         let proxy = tokio::spawn(async move { axum::serve(listener, router).await });
         let file = rig.account.with_file_name("recorded.yaml");
         std::fs::write(&file, kubeconfig(&server))?;
-        let operator = Operator::begin(program, &file)?;
+        let operator = Operator::begin(operator, &file)?;
         operator.at_rest(|| Ok(())).await?;
         drop(operator);
         proxy.abort();

@@ -79,7 +79,46 @@ impl Rig {
     }
 }
 
-/// An operator.
+/// Rights to everything, for the peer: nobody has worked out which it needs.
+const ALL_RIGHTS: &str = r#"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: peer}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, name: roadstead, namespace: roadstead-system}]
+"#;
+
+/// Who is measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The operator, in this program.
+    Operator(PathBuf),
+    /// The peer, in this one.
+    Peer(PathBuf),
+}
+
+impl Subject {
+    /// Gives it the rights that the product's manifest does not.
+    pub async fn allow(&self, rig: &Rig) -> Result<()> {
+        match self {
+            Self::Operator(_) => Ok(()),
+            Self::Peer(_) => manifest::apply(&rig.client, ALL_RIGHTS, None).await,
+        }
+    }
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Operator(program) => {
+                let mut command = Command::new(program);
+                command.args(["--leader-elect", "false"]);
+                command
+            }
+            Self::Peer(program) => Command::new(program),
+        }
+    }
+}
+
+/// An operator that runs, ours or the peer.
 pub struct Operator {
     child: Child,
     address: SocketAddr,
@@ -88,14 +127,15 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Starts this program, which works through this kubeconfig.
-    pub fn begin(program: &Path, kubeconfig: &Path) -> Result<Self> {
+    /// Starts it, working through this kubeconfig.
+    pub fn begin(subject: &Subject, kubeconfig: &Path) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let log = checkout().join("target/tmp");
         fs::create_dir_all(&log)?;
         let log = fs::File::create(log.join("bench-operator.log"))?;
-        let child = Command::new(program)
-            .args(["--leader-elect", "false", "--listen", &address.to_string()])
+        let child = subject
+            .command()
+            .args(["--listen", &address.to_string()])
             .env("KUBECONFIG", kubeconfig)
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
@@ -142,19 +182,27 @@ impl Operator {
         Ok(requests)
     }
 
-    /// Waits until it has nothing more to write, and tells when its last write was; `watch` is called along the way.
-    pub async fn at_rest(&self, mut watch: impl FnMut() -> Result<()>) -> Result<Instant> {
+    /// Waits until it has nothing more to write; `watch` is called after each write.
+    pub async fn at_rest(&self, mut watch: impl FnMut() -> Result<()>) -> Result<Rest> {
         let deadline = Instant::now() + PATIENCE;
-        let (mut last, mut writes) = (Instant::now(), 0);
+        let (mut last, mut used, mut writes) = (Instant::now(), 0.0, 0);
+        let (mut asked, mut idle) = (0, 0);
         while Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let now = self.requests().await.unwrap_or_default();
             let ready = self.ask("/readyz").await.is_ok_and(|a| a.contains(" 200 "));
             if now.writes != writes || !ready {
-                (last, writes) = (Instant::now(), now.writes);
+                (last, used, writes) = (Instant::now(), self.cpu()?, now.writes);
+                (asked, idle) = (asked + idle + 1, 0);
                 watch()?;
-            } else if last.elapsed() > QUIET {
-                return Ok(last);
+                continue;
+            }
+            idle += 1;
+            if last.elapsed() > QUIET {
+                // Since its last write it does nothing but answer us, and that is no work of its own.
+                let answers = f64::from(asked) * (self.cpu()? - used) / f64::from(idle);
+                let cpu = (used - answers).max(0.0);
+                return Ok(Rest { last, cpu });
             }
         }
         bail!("it never came to rest")
@@ -180,6 +228,15 @@ impl Drop for Operator {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// An operator that has come to rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    /// When its last write was.
+    pub last: Instant,
+    /// CPU seconds that it had used by then.
+    pub cpu: f64,
 }
 
 /// Requests of an operator.

@@ -1,0 +1,78 @@
+//! One leg of a block: on a fresh API server and etcd, the floor writes everything, or an operator does.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::{
+    children, drill,
+    figures::{Cost, Worked},
+    floor, mix,
+    record::{self, Template},
+    rig::{self, Operator, Rig, Subject},
+};
+
+/// The floor writes what was recorded.
+pub async fn floor(template: &Template, n: usize, full: bool) -> Result<Cost> {
+    let rig = Rig::begin(full).await?;
+    mix::declare(&rig.client, 0..n).await?;
+    let uids = record::uids(&rig.client, 0..n).await?;
+    let client = rig.bare_client().await?;
+    let own = i32::try_from(std::process::id())?;
+    let (servers, bare, begun) = (rig.cpu()?, rig::cpu(own)?, Instant::now());
+    floor::write(&client, template, &uids, n).await?;
+    let cost = Cost {
+        seconds: begun.elapsed().as_secs_f64(),
+        servers: rig.cpu()? - servers,
+        client: rig::cpu(own)? - bare,
+    };
+    rig.end()?;
+    Ok(cost)
+}
+
+/// An operator brings everything about, is started again, and is asked to repair and to follow.
+pub async fn operator(subject: &Subject, worked: &mut Worked, n: usize, full: bool) -> Result<()> {
+    let rig = Rig::begin(full).await?;
+    subject.allow(&rig).await?;
+    mix::declare(&rig.client, 0..n).await?;
+    let before = rig.cpu()?;
+    let operator = Operator::begin(subject, &rig.account)?;
+    let mut servers = before;
+    let rest = operator
+        .at_rest(|| {
+            servers = rig.cpu()?;
+            Ok(())
+        })
+        .await?;
+    worked.costs.push(Cost {
+        seconds: rest.last.duration_since(operator.begun).as_secs_f64(),
+        servers: servers - before,
+        client: rest.cpu,
+    });
+    worked.requests.push(operator.requests().await?);
+    worked.memory.push(operator.memory()?);
+    worked.children.push(children::count(&rig.client).await?);
+    drop(operator);
+    again(subject, worked, n, &rig).await?;
+    rig.end()
+}
+
+async fn again(subject: &Subject, worked: &mut Worked, n: usize, rig: &Rig) -> Result<()> {
+    let again = Operator::begin(subject, &rig.account)?;
+    let begun = again.begun;
+    let last = again.at_rest(|| Ok(())).await?.last;
+    let repeated = again.requests().await?;
+    worked
+        .restart
+        .push(last.duration_since(begun).as_secs_f64());
+    worked.restart_writes.push(repeated.writes);
+    worked.fresh_memory.push(again.memory()?);
+    let times = n.min(50);
+    worked
+        .repair
+        .extend(drill::repair(&rig.client, n, times).await?);
+    worked
+        .edit
+        .extend(drill::edit(&rig.client, n, times).await?);
+    Ok(())
+}
