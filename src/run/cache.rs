@@ -11,7 +11,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     edits::Edit,
-    stores::{Place, Progress, Record, Stores},
+    stores::{Doubtful, Live, Place, Progress, Record, Stores},
     trouble::Cause,
     wire::Fresh,
 };
@@ -177,18 +177,20 @@ impl Cache {
         }
     }
 
-    /// The version up to which this place is known already, if the list that is whole now contradicts it. Either it is older than that,
-    /// or we wrote while it was made, or what was newest has gone since.
-    pub fn doubted(&self, of: Of, place: &Place) -> Option<u64> {
-        self.read(|s| s.doubted(of, place))
-    }
-
-    /// The list is whole: it replaces what was there. Where it was in doubt, what is there by a newer list of names stays, and nothing
-    /// else comes. Returns who must be woken.
-    pub fn swap(&self, of: Of, place: &Place, live: Option<&HashSet<Id>>) -> HashSet<Id> {
+    /// The list is whole: it replaces what was there, unless it contradicts what is known. Returns who must be woken.
+    pub fn swap(&self, of: Of, place: &Place) -> Result<HashSet<Id>, Doubtful> {
         let mut wake = HashSet::new();
         let mut stores = self.stores.write();
-        stores.swap(of, place, live, &mut wake);
+        stores.swap(of, place, &mut wake)?;
+        self.ring(of, stores);
+        Ok(wake)
+    }
+
+    /// The same for a list in doubt, with the names of what is there by a list that was asked for after it. Returns who must be woken.
+    pub fn settle(&self, of: Of, place: &Place, live: &Live) -> HashSet<Id> {
+        let mut wake = HashSet::new();
+        let mut stores = self.stores.write();
+        stores.settle(of, place, live, &mut wake);
         self.ring(of, stores);
         wake
     }

@@ -71,6 +71,28 @@ impl Place {
     }
 }
 
+/// A list contradicts what is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Doubtful;
+
+/// What is there, by names, where a list was in doubt.
+pub struct Live {
+    /// The objects.
+    pub names: HashSet<Id>,
+    /// As of which version.
+    pub version: u64,
+}
+
+impl Live {
+    /// Nothing is there.
+    pub fn nothing() -> Self {
+        Self {
+            names: HashSet::new(),
+            version: u64::MAX,
+        }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Scope {
     turn: u64,
@@ -249,21 +271,15 @@ impl Stores {
         }
     }
 
-    /// The version up to which this place is known already, if the list that has come contradicts it: it lacks what is newer than all
-    /// that it has, or has what had gone before.
-    pub(super) fn doubted(&self, of: Of, place: &Place) -> Option<u64> {
-        let scopes = &self.shelf(of).scopes;
-        let scope = scopes.get(&place.ns).filter(|s| s.turn == place.turn)?;
+    /// Whether the list that has come contradicts what is known: it lacks what is newer than all that it has, or has what had gone
+    /// before. Either it is older than that, or we wrote while it was made, or what was newest has gone since.
+    fn is_doubtful(&self, of: Of, place: &Place, scope: &Scope) -> bool {
         let list = &scope.buffer;
         let there: HashMap<&Id, u64> = list.iter().map(|f| (&f.kept.id, f.kept.rv)).collect();
         let newest = there.values().max().copied().unwrap_or(0);
-        let lacking = self.records(of, place).map(|r| (&r.kept.id, r.kept.rv));
-        let lacking = lacking.filter(|(id, rv)| *rv > newest && !there.contains_key(id));
-        let risen = there.iter().filter(|(id, _)| self.record(id).is_none());
-        let risen = risen.filter(|(_, rv)| **rv <= scope.newest);
-        let lacking = lacking.map(|(_, rv)| rv);
-        let known = lacking.chain(risen.map(|_| scope.newest)).max();
-        known.map(|rv| rv.max(scope.newest))
+        let lacks = |r: &Record| r.kept.rv > newest && !there.contains_key(&r.kept.id);
+        let risen = |(id, rv): (&&Id, &u64)| *rv <= scope.newest && self.record(id).is_none();
+        self.records(of, place).any(lacks) || there.iter().any(risen)
     }
 
     fn records<'a>(&'a self, of: Of, place: &'a Place) -> impl Iterator<Item = &'a Record> {
@@ -272,29 +288,41 @@ impl Stores {
         looked.flat_map(|(_, names)| names.values())
     }
 
-    /// The list replaces what was there, but for what is there by this newer list of names.
+    /// The list replaces what was there, unless it is in doubt.
     pub(super) fn swap(
         &mut self,
         of: Of,
         place: &Place,
-        live: Option<&HashSet<Id>>,
         wake: &mut HashSet<Id>,
-    ) {
+    ) -> Result<(), Doubtful> {
+        let scope = self.shelf(of).scopes.get(&place.ns);
+        let Some(scope) = scope.filter(|s| s.turn == place.turn) else {
+            return Ok(());
+        };
+        if self.is_doubtful(of, place, scope) {
+            return Err(Doubtful);
+        }
+        let list = scope.buffer.iter();
+        let names = list.map(|f| f.kept.id.clone()).collect();
+        let version = u64::MAX;
+        self.settle(of, place, &Live { names, version }, wake);
+        Ok(())
+    }
+
+    /// The list replaces what was there, as far as the names say that it is still there. What is newer than they are stays.
+    pub(super) fn settle(&mut self, of: Of, place: &Place, live: &Live, wake: &mut HashSet<Id>) {
         let Some(scope) = self.scope(of, place) else {
             return;
         };
-        let mut list = std::mem::take(&mut scope.buffer);
-        list.retain(|fresh| live.is_none_or(|live| live.contains(&fresh.kept.id)));
+        let list = std::mem::take(&mut scope.buffer);
         let newest = list.iter().map(|f| f.kept.rv).max().unwrap_or(0);
         scope.newest = scope.newest.max(newest);
-        let there: HashSet<Id> = list.iter().map(|f| f.kept.id.clone()).collect();
-        let there = live.unwrap_or(&there);
-        let known = self.records(of, place).map(|r| r.kept.id.clone());
-        let gone = known.filter(|id| !there.contains(id));
-        for id in gone.collect::<Vec<_>>() {
+        let stays = |kept: &Kept| kept.rv > live.version || live.names.contains(&kept.id);
+        let gone = self.records(of, place).filter(|r| !stays(&r.kept));
+        for id in gone.map(|r| r.kept.id.clone()).collect::<Vec<_>>() {
             self.remove(&id, wake);
         }
-        for fresh in list {
+        for fresh in list.into_iter().filter(|fresh| stays(&fresh.kept)) {
             self.put(fresh, 0, wake);
         }
         if let Some(scope) = self.scope(of, place) {

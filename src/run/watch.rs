@@ -1,17 +1,12 @@
 //! The watches that feed the cache: one a kind, or one a kind and Instance. Each goes its own way: one that is slow or refused
 //! holds up no other.
 
-use std::{
-    collections::{HashMap, HashSet},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt};
 use kube::{
     Api, Client, ResourceExt,
-    api::{ListParams, PartialObjectMeta, VersionMatch},
+    api::{ListParams, PartialObjectMeta},
     runtime::watcher::{self, Error, Event, watcher},
 };
 use tokio::task::JoinHandle;
@@ -20,7 +15,7 @@ use tracing::{debug, warn};
 use super::{
     cache::Cache,
     queue::{Lane, Queue},
-    stores::{Place, Progress},
+    stores::{Doubtful, Live, Place, Progress},
     trouble::Cause,
     wire::{Fresh, Wire, resource},
 };
@@ -44,9 +39,6 @@ const NEAR: Duration = Duration::from_secs(5);
 const LACKING: Duration = Duration::from_secs(120);
 /// From this wait on, people are told.
 const LASTING: Duration = Duration::from_secs(3);
-
-/// The names of what is there, where the list was in doubt.
-type Live = Option<HashSet<Id>>;
 
 /// What the watches feed.
 #[derive(Clone)]
@@ -120,25 +112,35 @@ impl Watches {
         watcher(self.api(entry, place), config)
     }
 
-    /// What is there, where the list that has come contradicts what is known: by names, and not older than that.
+    /// The list that is whole replaces what was there. Where it is in doubt, whoever it concerns is asked for once more, by name; if
+    /// that fails, so has the list.
+    async fn replace(&self, entry: &Entry, place: &Place) -> bool {
+        let wake = match self.cache.swap(entry.of, place) {
+            Ok(wake) => wake,
+            Err(Doubtful) => match self.live(entry, place).await {
+                Ok(live) => self.cache.settle(entry.of, place, &live),
+                Err(_) => return false,
+            },
+        };
+        self.queue.wake_all(wake, Lane::Routine);
+        true
+    }
+
     async fn live(&self, entry: &Entry, place: &Place) -> kube::Result<Live> {
-        let Some(known) = self.cache.doubted(entry.of, place) else {
-            return Ok(None);
+        let wanted = ListParams {
+            label_selector: label(entry).map(str::to_owned),
+            ..ListParams::default()
         };
-        let mut wanted = ListParams::default()
-            .at(&known.to_string())
-            .matching(VersionMatch::NotOlderThan);
-        wanted.label_selector = label(entry).map(str::to_owned);
-        let there = match self.api(entry, place).list_metadata(&wanted).await {
-            // The server has never come so far: it was put back from a backup. Then the list is right.
-            Err(kube::Error::Api(status)) if is_ahead(&status) => return Ok(None),
-            there => there?,
-        };
+        let there = self.api(entry, place).list_metadata(&wanted).await?;
+        let version = there.metadata.resource_version.as_deref();
         let id = |meta: &PartialObjectMeta<Wire>| {
             let (ns, name) = (meta.namespace().unwrap_or_default(), meta.name_any());
             Id::new(entry.of, ns, name)
         };
-        Ok(Some(there.iter().map(id).collect()))
+        Ok(Live {
+            names: there.iter().map(id).collect(),
+            version: version.and_then(|v| v.parse().ok()).unwrap_or(0),
+        })
     }
 
     /// Bring what a watch tells into the cache, until it must be built anew: after an HTTP 410 on its start, from which kube's own
@@ -163,18 +165,15 @@ impl Watches {
             match event {
                 Ok(event) => {
                     lists = matches!(event, Event::Init | Event::InitApply(_));
-                    let live = match event {
-                        Event::InitDone => self.live(entry, place).await,
-                        _ => Ok(None),
-                    };
-                    let Ok(live) = live else {
+                    let is_whole = matches!(event, Event::InitDone);
+                    if is_whole && !self.replace(entry, place).await {
                         tokio::time::sleep(*wait).await;
                         return;
-                    };
+                    }
                     if !matches!(event, Event::Init) {
                         *wait = FIRST;
                     }
-                    self.take(entry, place, event, live);
+                    self.take(entry, place, event);
                 }
                 Err(error) => {
                     let code = self.refused(entry, place, &error, *wait);
@@ -199,7 +198,7 @@ impl Watches {
         }
     }
 
-    fn take(&self, entry: &'static Entry, place: &Place, event: Event<Wire>, live: Live) {
+    fn take(&self, entry: &'static Entry, place: &Place, event: Event<Wire>) {
         let keep = |wire: &Wire| -> Option<Fresh> {
             let name = kube::Resource::meta(wire).name.clone().unwrap_or_default();
             let warn = |error| warn!(kind = entry.kind, name, %error, "an object cannot be read");
@@ -217,7 +216,8 @@ impl Watches {
                 }
                 return;
             }
-            Event::InitDone => (self.cache.swap(of, place, live.as_ref()), Lane::Routine),
+            // It has replaced what was there.
+            Event::InitDone => return,
             Event::Apply(wire) => match keep(&wire) {
                 Some(fresh) => (self.cache.watched(place, fresh), Lane::Urgent),
                 None => return,
@@ -249,7 +249,7 @@ impl Watches {
         if (code == 404 || closed) && !synced {
             // The server does not know the kind, or a namespace that ends has lost the right to it already: there is nothing of it,
             // and what is held there must not wait for it. It may come later.
-            let wake = self.cache.swap(entry.of, place, None);
+            let wake = self.cache.settle(entry.of, place, &Live::nothing());
             self.queue.wake_all(wake, Lane::Routine);
         } else {
             let why = status.map_or_else(
@@ -275,12 +275,6 @@ fn label(entry: &Entry) -> Option<&'static str> {
         Watch::Owned => Some(api::OWNER),
         Watch::Hosts => Some(api::INSTANCE),
     }
-}
-
-/// Whether the server refused a version that it has not come to.
-fn is_ahead(status: &kube::core::Status) -> bool {
-    let mut causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.any(|cause| cause.reason == "ResourceVersionTooLarge")
 }
 
 /// Whether an event came that is no JSON.

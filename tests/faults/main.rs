@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         test_threads: Some(1),
         ..Arguments::from_args()
     };
-    let theatre = Arc::new(Theatre::default());
+    let theatre = Arc::new(Theatre::of(arguments.include_ignored));
     let mut all = trials(&theatre);
     let count = if arguments.include_ignored { MANY } else { FEW };
     let house = theatre.clone();

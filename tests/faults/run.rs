@@ -33,6 +33,7 @@ const ROUNDS: u64 = 8;
 /// Where the runs are played: made when the first begins.
 #[derive(Default)]
 pub struct Theatre {
+    whole: bool,
     made: OnceLock<Result<(tokio::runtime::Runtime, Mutex<House>), String>>,
 }
 
@@ -62,15 +63,22 @@ pub fn failed(error: anyhow::Error) -> Failed {
 }
 
 impl Theatre {
+    /// Where a sample is played, or everything: then every run ends its Instance, for what stays disturbs those after it.
+    pub fn of(whole: bool) -> Self {
+        Self {
+            whole,
+            ..Self::default()
+        }
+    }
+
     /// Plays a scene with a seed.
     pub fn play(&self, scene: &'static Scene, seed: u64) -> Result<()> {
         self.with(async |house| {
             let wanted = house.undisturbed().await?;
             let trouble = Trouble::new(scene.rules, seed);
             // The end of an Instance takes as long as all the rest: in the sample it is played with crashes only.
-            house
-                .run(trouble, None, Some(&wanted), seed > 1 || !scene.sample)
-                .await?;
+            let ends = self.whole || !scene.sample;
+            house.run(trouble, None, Some(&wanted), ends).await?;
             Ok(())
         })
     }

@@ -7,7 +7,7 @@ use roadstead::{
     plan::{Id, Read, World, facts},
     run::{
         cache::Cache,
-        stores::{Place, Progress},
+        stores::{Live, Place, Progress},
         trouble::Cause,
         view::View,
     },
@@ -16,12 +16,20 @@ use serde_json::{Value, json};
 
 use super::{cronjob, fresh, id, job};
 
+/// A list, and where it is in doubt, the same once more.
 pub fn list(cache: &Cache, of: Of, objects: &[Value]) -> HashSet<Id> {
-    cache.begin(of, &Place::everywhere());
-    for object in objects {
-        cache.buffer(of, &Place::everywhere(), fresh(of, object));
+    let all = Place::everywhere();
+    let list: Vec<_> = objects.iter().map(|object| fresh(of, object)).collect();
+    let live = Live {
+        names: list.iter().map(|fresh| fresh.kept.id.clone()).collect(),
+        version: u64::MAX,
+    };
+    cache.begin(of, &all);
+    for fresh in list {
+        cache.buffer(of, &all, fresh);
     }
-    cache.swap(of, &Place::everywhere(), None)
+    let swapped = cache.swap(of, &all);
+    swapped.unwrap_or_else(|_| cache.settle(of, &all, &live))
 }
 
 fn release(name: &str, rv: u64) -> Value {
@@ -31,7 +39,7 @@ fn release(name: &str, rv: u64) -> Value {
     })
 }
 
-fn ids(of: Of, names: &[&str]) -> HashSet<Id> {
+pub fn ids(of: Of, names: &[&str]) -> HashSet<Id> {
     names.iter().map(|name| id(of, name)).collect()
 }
 

@@ -105,7 +105,9 @@ fn an_older_event_does_not_undo_a_newer_answer() {
         &Place::everywhere(),
         fresh(Of::Job, &job("run", 4, "mine")),
     );
-    cache.swap(Of::Job, &Place::everywhere(), None);
+    cache
+        .swap(Of::Job, &Place::everywhere())
+        .expect("it is in no doubt");
     assert_eq!(
         cache.record(&id(Of::Job, "run")).expect("kept").kept.rv,
         7,

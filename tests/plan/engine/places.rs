@@ -4,11 +4,17 @@
 use roadstead::{
     kinds::Of,
     plan::Id,
-    run::{cache::Cache, stores::Place},
+    run::{
+        cache::Cache,
+        stores::{Live, Place},
+    },
 };
 use serde_json::{Value, json};
 
-use super::{cache::list, cronjob, fresh, id, job};
+use super::{
+    cache::{ids, list},
+    cronjob, fresh, id, job,
+};
 
 #[test]
 fn a_namespace_that_becomes_an_instances_has_its_secrets_watched_and_one_that_goes_takes_them_along()
@@ -30,7 +36,12 @@ fn a_namespace_that_becomes_an_instances_has_its_secrets_watched_and_one_that_go
     let secret = json!({"metadata": {"name": "s", "namespace": "a", "uid": "s", "resourceVersion": "2"}, "data": {"k": "djE="}});
     cache.begin(Of::Secret, place);
     cache.buffer(Of::Secret, place, fresh(Of::Secret, &secret));
-    assert!(cache.swap(Of::Secret, place, None).contains(&me));
+    assert!(
+        cache
+            .swap(Of::Secret, place)
+            .expect("it is in no doubt")
+            .contains(&me)
+    );
     assert!(cache.record(&id(Of::Secret, "s")).is_some());
     cache.vanished(&Place::everywhere(), &Id::new(Of::Namespace, "", "a"), 9);
     assert!(cache.record(&id(Of::Secret, "s")).is_none());
@@ -48,23 +59,27 @@ fn a_namespace_that_goes_and_comes_again_at_once_is_watched_anew_and_the_old_wat
     cache.watched(&Place::everywhere(), host("1"));
     let before = cache.places(Of::Secret).remove(0);
     cache.begin(Of::Secret, &before);
-    cache.swap(Of::Secret, &before, None);
+    cache.swap(Of::Secret, &before).expect("it is in no doubt");
     let me = id(Of::Cronjob, "mine");
     assert!(cache.wait(&me, Of::Secret, "a"));
     // A list that is older than the namespace takes it away, and the watch after it brings it back before anybody has looked.
-    cache.begin(Of::Namespace, &Place::everywhere());
-    cache.swap(Of::Namespace, &Place::everywhere(), None);
+    list(&cache, Of::Namespace, &[]);
     cache.watched(&Place::everywhere(), host("1"));
     let after = cache.places(Of::Secret).remove(0);
     assert_ne!(before, after, "the watch of before would never list again");
     cache.begin(Of::Secret, &before);
-    cache.swap(Of::Secret, &before, None);
+    cache.swap(Of::Secret, &before).expect("it is in no doubt");
     assert!(
         !cache.wait(&me, Of::Secret, "a"),
         "its list is not the new one"
     );
     cache.begin(Of::Secret, &after);
-    assert!(cache.swap(Of::Secret, &after, None).contains(&me));
+    assert!(
+        cache
+            .swap(Of::Secret, &after)
+            .expect("it is in no doubt")
+            .contains(&me)
+    );
     assert!(cache.wait(&me, Of::Secret, "a"));
 }
 
@@ -85,22 +100,28 @@ fn a_list_that_is_older_than_what_was_seen_takes_nothing_away_and_brings_nothing
             cache.buffer(Of::Job, &all, fresh(Of::Job, job));
         }
     };
+    let swap = || cache.swap(Of::Job, &all);
     begin(&[job("stays", 3, "mine"), job("new", 6, "mine")]);
-    assert_eq!(cache.doubted(Of::Job, &all), None, "it says what is known");
-    begin(&[job("new", 6, "mine"), job("later", 7, "mine")]);
-    assert_eq!(cache.doubted(Of::Job, &all), None, "one went, and one came");
+    swap().expect("it says what is known");
     begin(&[job("stays", 3, "mine"), job("goes", 4, "mine")]);
-    assert_eq!(cache.doubted(Of::Job, &all), Some(6), "it is of before");
-    let live = ["stays", "new"].map(|name| id(Of::Job, name)).into();
-    cache.swap(Of::Job, &all, Some(&live));
+    swap().expect_err("it is of before");
     assert!(cache.record(&id(Of::Job, "new")).is_some());
+    let live = |names: &[&str], version| Live {
+        names: ids(Of::Job, names),
+        version,
+    };
+    // Something is made while the names are asked for.
+    let by = id(Of::Cronjob, "mine");
+    cache.wrote(&by, fresh(Of::Job, &job("made", 8, "mine")), 0, 0);
+    cache.settle(Of::Job, &all, &live(&["stays", "new"], 7));
+    for stays in ["stays", "new", "made"] {
+        assert!(cache.record(&id(Of::Job, stays)).is_some(), "{stays}");
+    }
     assert!(cache.record(&id(Of::Job, "goes")).is_none());
     begin(&[job("stays", 3, "mine")]);
-    assert_eq!(
-        cache.doubted(Of::Job, &all),
-        Some(6),
-        "the newest may be gone"
-    );
-    cache.swap(Of::Job, &all, Some(&[id(Of::Job, "stays")].into()));
-    assert!(cache.record(&id(Of::Job, "new")).is_none(), "and it was");
+    swap().expect_err("what is newest may be gone");
+    cache.settle(Of::Job, &all, &live(&["stays"], 9));
+    assert!(cache.record(&id(Of::Job, "new")).is_none(), "and it is");
+    begin(&[job("later", 10, "mine")]);
+    swap().expect("one went, and one came");
 }

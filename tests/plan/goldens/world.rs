@@ -42,7 +42,7 @@ fn cache(world: &[Value]) -> Cache {
             {
                 cache.buffer(entry.of, &place, fresh(entry, object));
             }
-            cache.swap(entry.of, &place, None);
+            cache.swap(entry.of, &place).expect("it is in no doubt");
         }
     }
     cache
