@@ -124,7 +124,12 @@ pub(super) async fn killed_at_each_step(
     while !last.is_over(world, ns, &seen).await? {
         ensure!(Instant::now() < deadline, "it does not end: {seen:?}");
         // What has just been killed may leave a question without an answer.
-        let now: BTreeSet<String> = steps(&client, ns).await.unwrap_or_default();
+        let Ok(mut now) = steps(&client, ns).await else {
+            continue;
+        };
+        if matches!(last, Last::Gone(_)) {
+            now.extend(gone(&seen, &now));
+        }
         if now.is_subset(&seen) {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
@@ -137,6 +142,13 @@ pub(super) async fn killed_at_each_step(
     println!("{ns}: {kills} crashes of {victim:?}");
     ensure!(kills >= 3, "it was not crashed at its steps: {kills}");
     Ok(())
+}
+
+/// What was there and is no longer: where something is deleted, these are steps too.
+fn gone(seen: &BTreeSet<String>, now: &BTreeSet<String>) -> Vec<String> {
+    let objects = seen.iter().filter(|step| step.split(' ').count() == 2);
+    let gone = objects.filter(|object| !now.contains(*object));
+    gone.map(|object| format!("{object} is gone")).collect()
 }
 
 /// A Service whose data is held still while it is backed up, and who dies meanwhile.
