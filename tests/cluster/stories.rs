@@ -144,6 +144,7 @@ stories! {
     gitops: our_words_stay_ours_beside_argo_cd_and_kubevela;
     backup:
         no_crash_loses_data_or_leaves_anything_behind,
+        a_group_that_cannot_be_taken_is_taken_one_by_one,
         no_crash_breaks_a_group_of_snapshots,
         no_crash_loses_the_last_backup_of_a_service;
     leaving: the_product_goes_comes_back_and_lets_go;

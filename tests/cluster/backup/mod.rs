@@ -1,5 +1,6 @@
 //! Backups with real bytes: what was there when a snapshot was taken comes back, and nothing later.
 
+mod apart;
 mod cache;
 mod crash;
 mod database;
@@ -12,6 +13,7 @@ mod steps;
 mod third;
 mod whole;
 
+pub use apart::*;
 pub use cache::*;
 pub use crash::*;
 pub use database::*;
