@@ -36,7 +36,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// The longest wait for a server that does not answer at all: asking it costs nothing, and it comes back without a word.
 const NEAR: Duration = Duration::from_secs(5);
 /// How often a cluster is asked for a kind that it lacks, such as snapshots of volumes: it may learn it later.
-const LACKING: Duration = Duration::from_secs(120);
+const LACKING: Duration = Duration::from_secs(300);
 /// From this wait on, people are told.
 const LASTING: Duration = Duration::from_secs(3);
 
