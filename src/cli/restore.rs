@@ -77,28 +77,22 @@ pub async fn run(args: &Args, scope: &Scope) -> Result<(), Failure> {
         }
     }
     let mut into = Vec::new();
-    let mut lines = Vec::new();
     for part in &parts {
         let name = args.into.as_deref().unwrap_or(&part.service);
-        let Some(service) = find(name) else {
-            return Err(Failure::new(
-                Exit::NotFound,
-                format!("there is no service/{name}, of which {target} holds data"),
-                format!("restore it by itself, which makes it: --from {name}"),
-            ));
-        };
-        lines.push(overwrites(service, part));
-        into.push(RestoreService {
-            into: name.to_owned(),
-            from: Some(part.service.clone()),
-            overwrite: service.uid(),
+        let service = find(name);
+        note(&match service {
+            Some(service) => overwrites(service, part),
+            None => makes(name, part),
         });
+        into.push(aim(name, part, service));
     }
-    let names: Vec<&str> = into.iter().map(|s| s.into.as_str()).collect();
-    lines.iter().for_each(|line| note(line));
-    let about = format!("service/{}", names.join(" and service/"));
-    let given = args.confirm.as_deref();
-    confirm(&about, "gets other data", &names.join(","), given)?;
+    let lost = into.iter().filter(|s| s.overwrite.is_some());
+    let lost: Vec<&str> = lost.map(|s| s.into.as_str()).collect();
+    if !lost.is_empty() {
+        let about = format!("service/{}", lost.join(" and service/"));
+        let given = args.confirm.as_deref();
+        confirm(&about, "gets other data", &lost.join(","), given)?;
+    }
     let spec = RestoreSpec {
         backup_ref: Ref {
             name: target.name.clone(),
@@ -162,6 +156,23 @@ fn overwrites(service: &Service, part: &BackupPart) -> String {
     )
 }
 
+/// What comes anew, for the one who is asked.
+fn makes(name: &str, part: &BackupPart) -> String {
+    format!(
+        "service/{name} is made, of class {}, with the data of service/{}",
+        part.class, part.service
+    )
+}
+
+/// Where a part goes: over a service that is there, or into one that is made.
+fn aim(name: &str, part: &BackupPart, there: Option<&Service>) -> RestoreService {
+    RestoreService {
+        into: name.to_owned(),
+        from: Some(part.service.clone()),
+        overwrite: there.and_then(ResourceExt::uid),
+    }
+}
+
 async fn in_place(cluster: &Cluster, scope: &Scope, spec: &RestoreSpec) -> Result<(), Failure> {
     let names: Vec<&str> = spec.services.iter().map(|s| s.into.as_str()).collect();
     let names = names.join(", ");
@@ -206,10 +217,7 @@ async fn anew(
     name: &str,
 ) -> Result<(), Failure> {
     let target = Target::parse(name, &[Of::Service])?;
-    note(&format!(
-        "{target} is made, of class {}, with the data of service/{}",
-        part.class, part.service
-    ));
+    note(&makes(name, part));
     let service = serde_json::from_value(json!({
         "apiVersion": crate::api::API_VERSION, "kind": "Service", "metadata": {"name": name},
         "spec": {
@@ -291,6 +299,23 @@ mod tests {
         let failure = meant(None, None).unwrap_err();
         assert_eq!(failure.exit, Exit::Failed);
         assert_eq!(failure.fix, "the pool is full");
+    }
+
+    #[test]
+    fn a_service_that_is_there_is_overwritten_by_its_uid_and_one_that_is_not_is_made() {
+        let backup = backup();
+        let part = &backup.status.as_ref().unwrap().parts[0];
+        let mut service = Service::new(
+            "good",
+            serde_json::from_value(json!({"classRef": {"name": "postgres"}})).unwrap(),
+        );
+        service.metadata.uid = Some("u1".to_owned());
+        assert_eq!(
+            aim("good", part, Some(&service)).overwrite.as_deref(),
+            Some("u1")
+        );
+        assert_eq!(aim("good", part, None).overwrite, None);
+        assert!(makes("good", part).starts_with("service/good is made, of class postgres"));
     }
 
     #[test]
