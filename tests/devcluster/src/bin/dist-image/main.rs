@@ -103,8 +103,14 @@ fn program(sources: &Path, target: &Path) -> Result<PathBuf> {
         (sources.display().to_string(), "/src"),
         (home()?.display().to_string(), "/cargo"),
     ];
-    let flags: Vec<String> = ["-C".into(), "target-feature=+crt-static".into()]
+    // The linker's build ID is made before names are stripped, which tell of the flags, and so of the place.
+    let fixed = [
+        "-Ctarget-feature=+crt-static",
+        "-Clink-arg=-Wl,--build-id=none",
+    ];
+    let flags: Vec<String> = fixed
         .into_iter()
+        .map(str::to_owned)
         .chain(
             known
                 .iter()
