@@ -40,7 +40,11 @@ pub async fn an_attachment_begins_and_ends_with_a_release(world: World) -> Resul
     attached(&stage, "attach-pending").await?;
     let pending = stage.status("/pendingChanges").await?;
     ensure!(
-        pending == json!([{"path": "services.cache", "change": "Added", "impact": "Restart"}]),
+        pending
+            == json!([{
+                "path": "services.cache", "change": "Added", "impact": "Restart",
+                "to": r#"{"name":"cache","prefix":"MY"}"#,
+            }]),
         "{pending}"
     );
     ensure!(
