@@ -3,8 +3,8 @@
 use crate::figures::Figures;
 
 /// Nothing that is declared may need more than so much of the writes that it needed last. Writes are counted, not timed: what is more is
-/// a request that somebody added, and only Events that come or do not come blur them.
-const WRITES_OVER_LAST: f64 = 1.03;
+/// a request that somebody added. Events that come or not, and steps that are told one by one or at once, blur them by 4 %.
+const WRITES_OVER_LAST: f64 = 1.06;
 /// A conflict is a race with ourselves: nobody else writes here.
 const CONFLICTS: u64 = 0;
 /// A start with everything there asks once, dry, whether its account may write, and takes the Lease.
@@ -86,7 +86,7 @@ mod tests {
             ("MiB at rest", |f| f.operator.memory[0] = 40 << 20),
             ("CPU over", |f| f.operator.costs[0].client = 1.5),
             ("CPU over", |f| f.floor.clear()),
-            ("writes for each", |f| f.operator.requests[0].writes = 2070),
+            ("writes for each", |f| f.operator.requests[0].writes = 2130),
         ];
         for (what, make) in worse {
             let mut now = measured();
