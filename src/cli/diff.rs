@@ -170,6 +170,7 @@ mod tests {
         known.to = Some("live".into());
         assert_eq!(words(known)[3..], ["-", "→", "live"]);
     }
+
     #[test]
     fn variables_are_shown_as_they_are_said_and_secrets_by_their_place() {
         let configuration = |variables: serde_json::Value| -> Configuration {

@@ -114,16 +114,16 @@ impl Watches {
 
     /// The list that is whole replaces what was there. Where it is in doubt, whoever it concerns is asked for once more, by name; if
     /// that fails, so has the list.
-    async fn replace(&self, entry: &Entry, place: &Place) -> bool {
+    async fn replace(&self, entry: &Entry, place: &Place) -> kube::Result<()> {
         let wake = match self.cache.swap(entry.of, place) {
             Ok(wake) => wake,
-            Err(Doubtful) => match self.live(entry, place).await {
-                Ok(live) => self.cache.settle(entry.of, place, &live),
-                Err(_) => return false,
-            },
+            Err(Doubtful) => {
+                let live = self.live(entry, place).await?;
+                self.cache.settle(entry.of, place, &live)
+            }
         };
         self.queue.wake_all(wake, Lane::Routine);
-        true
+        Ok(())
     }
 
     async fn live(&self, entry: &Entry, place: &Place) -> kube::Result<Live> {
@@ -144,7 +144,8 @@ impl Watches {
     }
 
     /// Bring what a watch tells into the cache, until it must be built anew: after an HTTP 410 on its start, from which kube's own
-    /// never recovers, an event that cannot be read, after which it goes on as if there had been none, or a list that never ends.
+    /// never recovers, an event that cannot be read, after which it goes on as if there had been none, a list that stays in doubt, or one
+    /// that never ends.
     pub async fn feed(
         &self,
         entry: &'static Entry,
@@ -161,16 +162,16 @@ impl Watches {
             } else {
                 stream.next().await
             };
-            let Some(event) = next else { return };
+            let Some(mut event) = next else { return };
+            let is_whole = matches!(event, Ok(Event::InitDone));
+            if is_whole && let Err(error) = self.replace(entry, place).await {
+                event = Err(Error::InitialListFailed(error));
+            }
             match event {
                 Ok(event) => {
                     lists = matches!(event, Event::Init | Event::InitApply(_));
-                    let is_whole = matches!(event, Event::InitDone);
-                    if is_whole && !self.replace(entry, place).await {
-                        tokio::time::sleep(*wait).await;
-                        return;
-                    }
-                    if !matches!(event, Event::Init) {
+                    // A list has come to nothing until it is whole.
+                    if !lists {
                         *wait = FIRST;
                     }
                     self.take(entry, place, event);
@@ -190,7 +191,7 @@ impl Watches {
                     tokio::time::sleep(*wait).await;
                     let longest = if code == 0 { NEAR } else { LONGEST };
                     *wait = (*wait * 2).min(longest);
-                    if code == 410 || is_garbled(&error) {
+                    if code == 410 || is_whole || is_garbled(&error) {
                         return;
                     }
                 }

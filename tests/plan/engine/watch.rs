@@ -155,6 +155,30 @@ async fn a_queue_that_nobody_takes_from_stops_no_watch_and_loses_nothing() {
     assert_eq!(woken, 1000, "each once, also those that are gone");
 }
 
+/// Nobody answers who could say which is right: what is known stays, and the wait grows from list to list.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_stays_in_doubt_changes_nothing_and_is_asked_for_less_and_less_often() {
+    let watches = watches();
+    feed(&watches, Of::Cronjob, listed(&[cronjob("old", 1)])).await;
+    feed(
+        &watches,
+        Of::Cronjob,
+        vec![Ok(Event::Apply(wire(&cronjob("new", 2))))],
+    )
+    .await;
+    let mut wait = Duration::from_millis(200);
+    for _ in 0..3 {
+        let before = wait;
+        let old = stream::iter(listed(&[cronjob("old", 1)])).chain(stream::pending());
+        let all = Place::everywhere();
+        watches
+            .feed(Of::Cronjob.entry(), &all, old, &mut wait)
+            .await;
+        assert!(wait > before, "{wait:?}");
+    }
+    assert!(watches.cache.record(&id(Of::Cronjob, "new")).is_some());
+}
+
 /// A shared watch must not stall one slow or failing kind on account of another.
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_hangs_or_is_refused_stalls_no_other_kind() {
