@@ -18,7 +18,10 @@ use crate::{
 };
 
 /// How many are declared at once.
-const BATCH: usize = 40;
+const BATCH: usize = 160;
+
+/// How many of them are asked for side by side.
+const ASKED: usize = 16;
 
 /// What became of the specs of a kind.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,9 +63,9 @@ pub async fn declare(
     let mut tally = Tally::default();
     for (round, batch) in specs.chunks(BATCH).enumerate() {
         let names = ground.post(round, batch, &mut tally).await?;
-        for name in &names {
-            ground.decided(name).await?;
-        }
+        let decided = names.iter().map(|name| ground.decided(name));
+        let decided = stream::iter(decided).buffer_unordered(ASKED);
+        decided.try_collect::<()>().await?;
         tally.decided += names.len();
         ground.rests(names.len()).await?;
         ground.clear(&names).await?;
@@ -106,7 +109,7 @@ impl Ground<'_> {
             }
         };
         let posts = specs.iter().enumerate().map(post).collect::<Vec<_>>();
-        let said: Vec<Option<String>> = stream::iter(posts).buffered(8).try_collect().await?;
+        let said: Vec<Option<String>> = stream::iter(posts).buffered(ASKED).try_collect().await?;
         let taken: Vec<String> = said.into_iter().flatten().collect();
         tally.refused += specs.len() - taken.len();
         Ok(taken)
@@ -168,19 +171,21 @@ impl Ground<'_> {
         let all = self.api.list(&ListParams::default()).await?.items;
         let mine = all.into_iter().filter(|o| names.contains(&o.name_any()));
         stream::iter(mine.map(loose))
-            .buffered(8)
+            .buffered(ASKED)
             .try_collect::<Vec<_>>()
             .await?;
-        for name in names {
-            until(&format!("{} {name} is gone", self.entry.kind), || async {
-                match self.api.delete(name, &DeleteParams::default()).await {
-                    Err(kube::Error::Api(said)) if said.code == 404 => Ok(Some(())),
-                    _ => Ok(None),
-                }
-            })
-            .await?;
-        }
-        Ok(())
+        let gone = stream::iter(names.iter().map(|name| self.gone(name)));
+        gone.buffer_unordered(ASKED).try_collect::<()>().await
+    }
+
+    async fn gone(&self, name: &str) -> Result<()> {
+        until(&format!("{} {name} is gone", self.entry.kind), || async {
+            match self.api.delete(name, &DeleteParams::default()).await {
+                Err(kube::Error::Api(said)) if said.code == 404 => Ok(Some(())),
+                _ => Ok(None),
+            }
+        })
+        .await
     }
 }
 

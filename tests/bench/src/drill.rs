@@ -1,20 +1,24 @@
 //! What an operator at rest is asked for: to start again, to repair, to follow an edit.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, WatchEvent, WatchParams},
     core::{ApiResource, GroupVersionKind},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::mix;
 
-/// How long a single repair may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
@@ -71,9 +75,73 @@ pub async fn edit(client: &Client, sets: usize, times: usize) -> Result<Vec<Dura
     Ok(took)
 }
 
+/// Stops so many Services, as fast as the API server takes it; how long it takes until no StatefulSet wants a pod any more.
+pub async fn burst(client: &Client, times: usize) -> Result<Burst> {
+    let sets = resource("apps", "v1", "StatefulSet", "statefulsets");
+    let all: Api<DynamicObject> = Api::all_with(client.clone(), &sets);
+    let mut events = all.watch(&WatchParams::default(), "0").await?.boxed();
+    let begun = Instant::now();
+    let change = async {
+        stream::iter(0..times)
+            .map(Ok)
+            .try_for_each_concurrent(mix::AT_ONCE, |n| stop(client, n))
+            .await?;
+        anyhow::Ok(begun.elapsed())
+    };
+    let mut missing: HashSet<String> = (0..times).map(service).collect();
+    let follow = async {
+        let followed = |event: &WatchEvent<DynamicObject>| {
+            if let WatchEvent::Modified(o) | WatchEvent::Added(o) = event
+                && o.data["spec"]["replicas"] == 0
+            {
+                missing.remove(&o.name_any());
+            }
+            missing.is_empty()
+        };
+        let seen = seen(&mut events, followed).await;
+        seen.context("not every Service was stopped")?;
+        anyhow::Ok(begun.elapsed())
+    };
+    let (changed, followed) = tokio::try_join!(change, follow)?;
+    Ok(Burst {
+        changed: times,
+        seconds: followed.as_secs_f64(),
+        behind: followed.saturating_sub(changed).as_secs_f64(),
+    })
+}
+
+/// Many who change something at once.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Burst {
+    /// How many objects were changed.
+    pub changed: usize,
+    /// Seconds from the first change until the children of all follow.
+    pub seconds: f64,
+    /// Seconds from the last change until then.
+    pub behind: f64,
+}
+
+fn service(set: usize) -> String {
+    format!("{}-svc", mix::set(set))
+}
+
+async fn stop(client: &Client, set: usize) -> Result<()> {
+    let services = resource("roadstead.dev", "v1alpha1", "Service", "managedservices");
+    let ns = format!("instance-{}", mix::instance(set));
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &ns, &services);
+    let patch = json!({"spec": {"state": "Stopped"}});
+    api.patch(
+        &service(set),
+        &PatchParams::default(),
+        &Patch::Merge(&patch),
+    )
+    .await?;
+    Ok(())
+}
+
 async fn seen(
     events: &mut (impl futures::Stream<Item = kube::Result<WatchEvent<DynamicObject>>> + Unpin),
-    is: impl Fn(&WatchEvent<DynamicObject>) -> bool,
+    mut is: impl FnMut(&WatchEvent<DynamicObject>) -> bool,
 ) -> Result<()> {
     let waited = tokio::time::timeout(PATIENCE, async {
         while let Some(event) = events.next().await {

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{mix, rig::Requests};
+use crate::{
+    drill::Burst,
+    mix,
+    record::Template,
+    rig::{Requests, Still},
+};
 
 /// What it cost to write everything once.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -45,6 +50,12 @@ pub struct Worked {
     pub repair: Vec<Duration>,
     /// How long an edit took to reach a child.
     pub edit: Vec<Duration>,
+    /// What it did while nothing happened.
+    #[serde(default)]
+    pub still: Vec<Still>,
+    /// How it followed many changes at once.
+    #[serde(default)]
+    pub burst: Vec<Burst>,
 }
 
 impl Worked {
@@ -98,6 +109,9 @@ pub struct Figures {
     pub full: bool,
     /// How many writes the floor makes.
     pub writes: usize,
+    /// Bytes that the operator holds with nothing declared.
+    #[serde(default)]
+    pub idle: u64,
     /// What the floor cost, each time.
     pub floor: Vec<Cost>,
     /// The operator.
@@ -108,19 +122,19 @@ pub struct Figures {
 
 impl Figures {
     /// None yet.
-    pub fn of(n: usize, full: bool, writes: usize) -> Self {
+    pub fn of(n: usize, full: bool, template: &Template) -> Self {
         Self {
             n,
             full,
-            writes,
+            writes: template.count(n),
+            idle: template.idle,
             ..Self::default()
         }
     }
 
     /// Whether the same was measured.
     pub fn is_as(&self, other: &Self) -> bool {
-        let what = |f: &Self| (f.n, f.full, f.peer.is_some());
-        what(self) == what(other)
+        (self.n, self.full) == (other.n, other.full)
     }
 
     /// What was measured, in words.
@@ -173,6 +187,9 @@ impl Figures {
                 format!("{:.2}", self.writes_each()),
             ),
             ("conflicts", us.conflicts().to_string()),
+            ("memory with nothing declared", {
+                format!("{:.1} MiB", mebibytes(&[self.idle]))
+            }),
             ("memory at rest", format!("{:.1} MiB", us.mebibytes())),
             (
                 "memory after a start",
@@ -185,6 +202,14 @@ impl Figures {
             ("writes of such a start", us.repeated().to_string()),
             ("repair of a deleted child, p50 / p99", spread(&us.repair)),
             ("from an edit to the child, p50 / p99", spread(&us.edit)),
+            (
+                "many changed at once",
+                us.burst.iter().map(followed).collect(),
+            ),
+            (
+                "while nothing happens",
+                us.still.iter().map(at_rest).collect(),
+            ),
         ]
     }
 
@@ -242,6 +267,21 @@ fn versus(us: &Worked, peer: &Worked) -> String {
         rows.join("\n"),
         "The peer makes no Releases and no Events, and gives no reasons: for a declared object it does less. Compare what is \
          divided by its writes or its children. How soon it has started does not compare: it is ready before it has looked at all."
+    )
+}
+
+fn followed(burst: &Burst) -> String {
+    let each = 1e3 * burst.seconds / burst.changed as f64;
+    let (changed, behind) = (burst.changed, burst.behind);
+    format!("{changed}: {each:.1} ms each, the last child {behind:.2} s after the last change")
+}
+
+fn at_rest(still: &Still) -> String {
+    let (cpu, minute) = (100.0 * still.cpu / still.seconds, still.seconds / 60.0);
+    let reads = still.reads as f64 / minute;
+    format!(
+        "{cpu:.3} % of a core, {} writes, {reads:.1} watches renewed a minute",
+        still.writes
     )
 }
 

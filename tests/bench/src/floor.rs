@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     mix,
-    record::{Template, Write},
+    record::{Template, Write, recorded_as},
 };
 
 /// Words of the template, and what stands in their place.
@@ -31,7 +31,7 @@ pub async fn write(
         instances.into_iter().map(|n| (n, None)),
     )
     .await?;
-    let parts = (0..sets).flat_map(|n| template.parts.keys().map(move |part| (n, Some(*part))));
+    let parts = (0..sets).flat_map(|n| mix::PARTS.map(|(_, part)| (n, Some(part))));
     chains(client, template, uids, parts).await
 }
 
@@ -44,10 +44,12 @@ async fn chains(
     stream::iter(all)
         .map(Ok)
         .try_for_each_concurrent(mix::AT_ONCE, async |(set, part)| {
+            let recorded = recorded_as(set);
             let writes = match part {
-                None => &template.instance,
-                Some(part) => template.parts.get(part).context("no such part")?,
+                None => template.instances.get(&recorded),
+                Some(part) => template.sets.get(&recorded).and_then(|s| s.get(part)),
             };
+            let writes = writes.context("nothing was recorded for it")?;
             let mut words = words(template, uids, set);
             for write in writes {
                 send(client, write, &mut words).await?;
@@ -58,12 +60,14 @@ async fn chains(
 }
 
 fn words(template: &Template, uids: &BTreeMap<String, String>, set: usize) -> Words {
+    let recorded = recorded_as(set);
     let names = [
-        (mix::instance(0), mix::instance(set)),
-        (mix::set(0), mix::set(set)),
+        (mix::instance(recorded), mix::instance(set)),
+        (mix::set(recorded), mix::set(set)),
     ];
     let mut words: Words = Vec::new();
-    for (name, uid) in &template.uids {
+    let is_own = |name: &str| names.iter().any(|(from, _)| name.contains(from.as_str()));
+    for (name, uid) in template.uids.iter().filter(|(name, _)| is_own(name)) {
         let mut own = name.clone();
         for (from, to) in &names {
             own = own.replace(from, to);

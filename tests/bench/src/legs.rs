@@ -1,8 +1,8 @@
 //! One leg of a block: on a fresh API server and etcd, the floor writes everything, or an operator does.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{
     children, drill,
@@ -14,7 +14,7 @@ use crate::{
 
 /// The floor writes what was recorded.
 pub async fn floor(template: &Template, n: usize, full: bool) -> Result<Cost> {
-    let rig = Rig::begin(full).await?;
+    let rig = Rig::begin(full, n).await?;
     mix::declare(&rig.client, 0..n).await?;
     let uids = record::uids(&rig.client, 0..n).await?;
     let client = rig.bare_client().await?;
@@ -30,20 +30,35 @@ pub async fn floor(template: &Template, n: usize, full: bool) -> Result<Cost> {
     Ok(cost)
 }
 
-/// An operator brings everything about, is started again, and is asked to repair and to follow.
-pub async fn operator(subject: &Subject, worked: &mut Worked, n: usize, full: bool) -> Result<()> {
-    let rig = Rig::begin(full).await?;
+/// An operator brings everything about, is started again, is watched for so long while nothing happens, and is asked to repair and to
+/// follow.
+pub async fn operator(
+    subject: &Subject,
+    worked: &mut Worked,
+    n: usize,
+    full: bool,
+    still: Option<Duration>,
+) -> Result<()> {
+    let rig = Rig::begin(full, n).await?;
     subject.allow(&rig).await?;
     mix::declare(&rig.client, 0..n).await?;
     let before = rig.cpu()?;
     let operator = Operator::begin(subject, &rig.account)?;
     let mut servers = before;
-    let rest = operator
-        .at_rest(|| {
-            servers = rig.cpu()?;
-            Ok(())
-        })
-        .await?;
+    let rest = loop {
+        let rest = operator
+            .at_rest(|| {
+                servers = rig.cpu()?;
+                Ok(())
+            })
+            .await?;
+        // Without controllers and nodes nothing ever runs, and the operator rests as soon as it has said so.
+        if !full || mix::is_ready(&rig.client).await? {
+            break rest;
+        }
+        let late = operator.begun.elapsed() > rig::PATIENCE;
+        ensure!(!late, "not everything is Ready");
+    };
     worked.costs.push(Cost {
         seconds: rest.last.duration_since(operator.begun).as_secs_f64(),
         servers: servers - before,
@@ -53,11 +68,17 @@ pub async fn operator(subject: &Subject, worked: &mut Worked, n: usize, full: bo
     worked.memory.push(operator.memory()?);
     worked.children.push(children::count(&rig.client).await?);
     drop(operator);
-    again(subject, worked, n, &rig).await?;
+    again(subject, worked, n, still, &rig).await?;
     rig.end()
 }
 
-async fn again(subject: &Subject, worked: &mut Worked, n: usize, rig: &Rig) -> Result<()> {
+async fn again(
+    subject: &Subject,
+    worked: &mut Worked,
+    n: usize,
+    still: Option<Duration>,
+    rig: &Rig,
+) -> Result<()> {
     let again = Operator::begin(subject, &rig.account)?;
     let begun = again.begun;
     let last = again.at_rest(|| Ok(())).await?.last;
@@ -67,6 +88,9 @@ async fn again(subject: &Subject, worked: &mut Worked, n: usize, rig: &Rig) -> R
         .push(last.duration_since(begun).as_secs_f64());
     worked.restart_writes.push(repeated.writes);
     worked.fresh_memory.push(again.memory()?);
+    if let Some(watched) = still {
+        worked.still.push(again.still(watched).await?);
+    }
     let times = n.min(50);
     worked
         .repair
@@ -74,5 +98,9 @@ async fn again(subject: &Subject, worked: &mut Worked, n: usize, rig: &Rig) -> R
     worked
         .edit
         .extend(drill::edit(&rig.client, n, times).await?);
+    if subject.makes_releases() {
+        let burst = drill::burst(&rig.client, n.min(1000));
+        worked.burst.push(burst.await?);
+    }
     Ok(())
 }

@@ -18,7 +18,10 @@ mod plot;
 mod record;
 mod rig;
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -48,13 +51,16 @@ struct Arguments {
     /// With the peer beside
     #[arg(long, conflicts_with = "full")]
     peer: bool,
+    /// For how many seconds it is watched while nothing happens; its watches are renewed about every five minutes
+    #[arg(long, default_value_t = 60)]
+    still: u64,
     /// Fail where a bound is broken that every change must keep
     #[arg(long)]
     check: bool,
     /// The operator's program; the one that its image holds, where none is given
     #[arg(long)]
     operator: Option<PathBuf>,
-    /// Where to write the figures as JSON
+    /// Where to write the figures as JSON; what else was measured there stays
     #[arg(long, default_value = "target/bench.json")]
     json: PathBuf,
     /// Where to draw them, as SVG
@@ -82,18 +88,9 @@ async fn main() -> Result<()> {
     if let Some(What::Backup { mib }) = arguments.what {
         return backup::measure(mib).await;
     }
+    let before = read(&arguments.with)?;
     let all = measure(&arguments).await?;
-    if let Some(folder) = arguments.json.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(&arguments.json, serde_json::to_string_pretty(&all)?)?;
-    plot::draw(&all, &arguments.svg)?;
-    let (json, svg) = (arguments.json.display(), arguments.svg.display());
-    println!("The figures are in {json}, and drawn in {svg}.");
-    let before: Vec<Figures> = match std::fs::read_to_string(&arguments.with) {
-        Ok(before) => serde_json::from_str(&before).context("strange figures")?,
-        Err(_) => Vec::new(),
-    };
+    keep(&arguments, &all)?;
     println!("{}", figures::compared(&before, &all));
     if arguments.check {
         let last = |now: &Figures| before.iter().find(|last| last.is_as(now));
@@ -101,6 +98,31 @@ async fn main() -> Result<()> {
         let broken: Vec<String> = broken.collect();
         ensure!(broken.is_empty(), "{}", broken.join("\n"));
     }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Vec<Figures>> {
+    match std::fs::read_to_string(file) {
+        Ok(figures) => serde_json::from_str(&figures)
+            .with_context(|| format!("strange figures in {}", file.display())),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+/// Writes the figures down and draws them, beside those of other measurements that the file holds.
+fn keep(arguments: &Arguments, all: &[Figures]) -> Result<()> {
+    if let Some(folder) = arguments.json.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut kept = read(&arguments.json)?;
+    kept.retain(|old| !all.iter().any(|new| new.is_as(old)));
+    let text = serde_json::to_string_pretty(all)?;
+    kept.extend(serde_json::from_str::<Vec<Figures>>(&text)?);
+    kept.sort_by_key(|figures| (figures.full, figures.n));
+    std::fs::write(&arguments.json, serde_json::to_string_pretty(&kept)?)?;
+    plot::draw(&kept, &arguments.svg)?;
+    let (json, svg) = (arguments.json.display(), arguments.svg.display());
+    println!("The figures are in {json}, and drawn in {svg}.");
     Ok(())
 }
 
@@ -116,7 +138,7 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figures>> {
     let template = Template::record(&operator, arguments.full).await?;
     let mut all = Vec::new();
     for n in &arguments.n {
-        let mut figures = Figures::of(*n, arguments.full, template.count(*n));
+        let mut figures = Figures::of(*n, arguments.full, &template);
         for _ in 0..arguments.blocks {
             block(arguments, &template, &operator, peer.as_ref(), &mut figures).await?;
         }
@@ -134,17 +156,18 @@ async fn block(
     figures: &mut Figures,
 ) -> Result<()> {
     let (n, full) = (figures.n, figures.full);
+    let still = Duration::from_secs(arguments.still);
     figures.floor.push(legs::floor(template, n, full).await?);
-    legs::operator(operator, &mut figures.operator, n, full).await?;
+    legs::operator(operator, &mut figures.operator, n, full, Some(still)).await?;
     if let Some(peer) = peer {
         let worked = figures.peer.get_or_insert_with(Worked::default);
-        legs::operator(peer, worked, n, full).await?;
+        legs::operator(peer, worked, n, full, None).await?;
         if !arguments.once {
-            legs::operator(peer, worked, n, full).await?;
+            legs::operator(peer, worked, n, full, None).await?;
         }
     }
     if !arguments.once {
-        legs::operator(operator, &mut figures.operator, n, full).await?;
+        legs::operator(operator, &mut figures.operator, n, full, None).await?;
         figures.floor.push(legs::floor(template, n, full).await?);
     }
     Ok(())

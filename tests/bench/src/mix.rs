@@ -3,7 +3,11 @@
 use anyhow::Result;
 use devcluster::manifest;
 use futures::{StreamExt, TryStreamExt, stream};
-use kube::Client;
+use kube::{
+    Api, Client,
+    api::{DynamicObject, ListParams},
+    core::{ApiResource, GroupVersionKind},
+};
 
 /// How many sets stand in an Instance.
 pub const SHARE: usize = 10;
@@ -33,6 +37,14 @@ spec:
   command: [sleep, "86400"]
   env: [{name: PASSWORD, from: Password}]
   readiness: {command: ["true"]}
+"#;
+
+/// Nodes that exist in the API only have no disks: volumes stand ready, and Kubernetes binds them to the claims.
+const STORAGE: &str = r#"
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: ready, annotations: {storageclass.kubernetes.io/is-default-class: "true"}}
+provisioner: kubernetes.io/no-provisioner
 "#;
 
 /// The name of a set's Instance.
@@ -101,4 +113,48 @@ pub async fn declare(client: &Client, sets: std::ops::Range<usize>) -> Result<()
             manifest::apply(client, &set_yaml(&set(n)), Some(&ns)).await
         })
         .await
+}
+
+/// Makes a volume for each of so many sets.
+pub async fn volumes(client: &Client, sets: usize) -> Result<()> {
+    manifest::apply(client, STORAGE, None).await?;
+    stream::iter(0..sets)
+        .map(Ok)
+        .try_for_each_concurrent(AT_ONCE, async |n| {
+            let volume = format!(
+                "apiVersion: v1\nkind: PersistentVolume\nmetadata: {{name: volume{n}}}\nspec:\n  storageClassName: ready\n  \
+                 capacity: {{storage: 1Gi}}\n  accessModes: [ReadWriteOnce]\n  hostPath: {{path: /volume{n}}}\n"
+            );
+            manifest::apply(client, &volume, None).await
+        })
+        .await
+}
+
+/// Everything that is declared, as it stands.
+pub async fn declared(client: &Client) -> Result<Vec<DynamicObject>> {
+    let kinds = [
+        ("Instance", "instances"),
+        ("Application", "applications"),
+        ("Environment", "environments"),
+        ("Service", "managedservices"),
+        ("Cronjob", "appcronjobs"),
+    ];
+    let mut declared = Vec::new();
+    for (kind, plural) in kinds {
+        let kind = GroupVersionKind::gvk("roadstead.dev", "v1alpha1", kind);
+        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
+        let all: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+        declared.extend(all.list(&ListParams::default()).await?);
+    }
+    Ok(declared)
+}
+
+/// Whether all of it says that it is Ready.
+pub async fn is_ready(client: &Client) -> Result<bool> {
+    let declared = declared(client).await?;
+    Ok(declared.iter().all(|object| {
+        let conditions = object.data["status"]["conditions"].as_array();
+        let mut conditions = conditions.into_iter().flatten();
+        conditions.any(|c| c["type"] == "Ready" && c["status"] == "True")
+    }))
 }

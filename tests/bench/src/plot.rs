@@ -9,6 +9,7 @@ use crate::figures::Figures;
 
 const SIZE: (u32, u32) = (900, 340);
 const FLOOR: RGBColor = RGBColor(140, 140, 140);
+const PEER: RGBColor = RGBColor(220, 120, 0);
 const OPERATOR: RGBColor = RGBColor(0, 110, 180);
 
 /// A line of a picture: what it is called, its colour, and its points.
@@ -23,13 +24,18 @@ pub fn draw(all: &[Figures], file: &Path) -> Result<()> {
         let [left, right] = halves.as_slice() else {
             return Ok(());
         };
-        let points = |of: fn(&Figures) -> f64| all.iter().map(|f| (f.n as f64, of(f))).collect();
+        let alone = || all.iter().filter(|f| !f.full);
+        let points = |of: fn(&Figures) -> f64| alone().map(|f| (f.n as f64, of(f))).collect();
         let cpu = [
             ("operator", OPERATOR, points(|f| f.operator.cpu())),
             ("floor", FLOOR, points(Figures::floor_cpu)),
         ];
         panel(left, "CPU seconds until all is written", &cpu)?;
-        let memory = [("operator", OPERATOR, points(|f| f.operator.mebibytes()))];
+        let beside = alone().filter_map(|f| Some((f.n as f64, f.peer.as_ref()?.mebibytes())));
+        let memory = [
+            ("operator", OPERATOR, points(|f| f.operator.mebibytes())),
+            ("controller-runtime", PEER, beside.collect()),
+        ];
         panel(right, "MiB at rest", &memory)?;
         area.present()?;
         Ok(())
@@ -63,7 +69,7 @@ fn panel(
         .light_line_style(WHITE)
         .x_desc("sets of Application, Environment, Service and Cronjob")
         .draw()?;
-    for (name, colour, points) in lines {
+    for (name, colour, points) in lines.iter().filter(|line| !line.2.is_empty()) {
         let (colour, points) = (*colour, points.clone());
         let style = colour.stroke_width(2);
         chart
@@ -86,29 +92,42 @@ fn panel(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::Cost;
+    use crate::{
+        figures::{Cost, Worked},
+        record::Template,
+    };
 
     #[test]
-    fn operator_and_floor_are_a_line_each() {
+    fn everybody_is_a_line() {
         let of = |n: usize| {
             let cost = Cost {
                 seconds: 1.0,
                 servers: n as f64,
                 client: 1.0,
             };
-            let mut figures = Figures::of(n, false, n);
+            let mut figures = Figures::of(n, false, &Template::default());
             figures.floor.push(cost);
             figures.operator.costs.push(cost);
             figures.operator.memory.push(n as u64 * 100_000);
+            figures.peer = Some(Worked {
+                memory: vec![n as u64 * 300_000],
+                ..Worked::default()
+            });
             figures
         };
         let file = std::env::temp_dir().join(format!("bench-{}.svg", std::process::id()));
         draw(&[of(100), of(1000)], &file).expect("it is drawn");
         let svg = std::fs::read_to_string(&file).expect("it is there");
         std::fs::remove_file(&file).expect("it was there");
-        for word in ["operator", "floor", "CPU seconds", "MiB at rest"] {
+        for word in [
+            "operator",
+            "floor",
+            "controller-runtime",
+            "CPU seconds",
+            "MiB at rest",
+        ] {
             assert!(svg.contains(word), "no {word}");
         }
-        assert!(svg.matches("<polyline").count() >= 3, "{svg}");
+        assert!(svg.matches("<polyline").count() >= 4, "{svg}");
     }
 }

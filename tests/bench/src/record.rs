@@ -1,4 +1,4 @@
-//! What the operator writes for one set, word by word: the floor writes the same for many.
+//! What the operator writes for a few sets, word by word: the floor writes the same for many.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use axum::{
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use kube::Client;
+use kube::{Client, ResourceExt};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -37,15 +37,23 @@ pub struct Write {
     pub uid: Option<String>,
 }
 
-/// What is written for an Instance, and for each part of a set, in order.
+/// So many sets are recorded together, for what is told in two steps when one is alone, is told in one when there are many.
+pub const RECORDED: usize = 2 * mix::SHARE;
+
+/// What is written for each part of a set, in order.
+pub type Parts = BTreeMap<&'static str, Vec<Write>>;
+
+/// What is written for Instances and sets.
 #[derive(Debug, Default)]
 pub struct Template {
-    /// For the Instance.
-    pub instance: Vec<Write>,
-    /// For the parts of a set.
-    pub parts: BTreeMap<&'static str, Vec<Write>>,
+    /// For each Instance, by the number of its first set.
+    pub instances: BTreeMap<usize, Vec<Write>>,
+    /// For the parts of each set.
+    pub sets: BTreeMap<usize, Parts>,
     /// The UIDs of what was declared, by name.
     pub uids: BTreeMap<String, String>,
+    /// Bytes that the operator held before anything was declared.
+    pub idle: u64,
 }
 
 type Shared = Arc<(Client, Mutex<Vec<Write>>)>;
@@ -53,8 +61,12 @@ type Shared = Arc<(Client, Mutex<Vec<Write>>)>;
 impl Template {
     /// Records it on a cluster of its own.
     pub async fn record(operator: &Subject, full: bool) -> Result<Self> {
-        let rig = Rig::begin(full).await?;
-        mix::declare(&rig.client, 0..1).await?;
+        let rig = Rig::begin(full, RECORDED).await?;
+        let alone = Operator::begin(operator, &rig.account)?;
+        alone.at_rest(|| Ok(())).await?;
+        let idle = alone.memory()?;
+        drop(alone);
+        mix::declare(&rig.client, 0..RECORDED).await?;
         let shared: Shared = Arc::new((rig.bare_client().await?, Mutex::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let server = format!("http://{}", listener.local_addr()?);
@@ -72,7 +84,8 @@ impl Template {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let mut template = Self {
-            uids: uids(&rig.client, 0..1).await?,
+            uids: uids(&rig.client, 0..RECORDED).await?,
+            idle,
             ..Self::default()
         };
         for write in writes {
@@ -84,26 +97,37 @@ impl Template {
 
     /// How many writes there are for so many sets.
     pub fn count(&self, sets: usize) -> usize {
-        let parts: usize = self.parts.values().map(Vec::len).sum();
-        sets * parts + sets.div_ceil(mix::SHARE) * self.instance.len()
+        let instances = (0..sets).step_by(mix::SHARE).map(recorded_as);
+        let instances = instances.filter_map(|n| self.instances.get(&n));
+        let parts = (0..sets).filter_map(|n| self.sets.get(&recorded_as(n)));
+        let parts = parts
+            .flat_map(BTreeMap::values)
+            .map(Vec::len)
+            .sum::<usize>();
+        instances.map(Vec::len).sum::<usize>() + parts
     }
 
     fn file(&mut self, write: Write) {
-        let set = mix::set(0);
-        let part = mix::PARTS
-            .iter()
-            .find(|(_, part)| write.path.contains(&format!("{set}-{part}")));
         // A POST names its object in the body alone.
-        let part = part.or_else(|| {
-            let body: Value = serde_json::from_str(&write.body).ok()?;
-            let name = body["metadata"]["name"].as_str()?.to_owned();
+        let body: Value = serde_json::from_str(&write.body).unwrap_or_default();
+        let name = body["metadata"]["name"].as_str().unwrap_or_default();
+        let is_of = |what: &str| write.path.contains(what) || name.contains(what);
+        let part = (0..RECORDED).find_map(|n| {
+            let set = mix::set(n);
             let mut parts = mix::PARTS.iter();
-            parts.find(|(_, part)| name.contains(&format!("{set}-{part}")))
+            let part = parts.find(|(_, part)| is_of(&format!("{set}-{part}")))?;
+            Some((n, part.1))
         });
+        let first = || {
+            let mut all = (0..RECORDED).step_by(mix::SHARE);
+            all.find(|n| write.path.contains(&mix::instance(*n)))
+        };
         let writes = match part {
-            Some((_, part)) => self.parts.entry(part).or_default(),
-            None if write.path.contains(&mix::instance(0)) => &mut self.instance,
-            None => return,
+            Some((set, part)) => self.sets.entry(set).or_default().entry(part).or_default(),
+            None => match first() {
+                Some(set) => self.instances.entry(set).or_default(),
+                None => return,
+            },
         };
         // Sent again because its answer was lost on the way through here, where a bare client would not.
         let before = writes.iter().rfind(|w| w.path == write.path);
@@ -111,6 +135,11 @@ impl Template {
             writes.push(write);
         }
     }
+}
+
+/// The recorded set that stands for this one.
+pub fn recorded_as(set: usize) -> usize {
+    set % RECORDED
 }
 
 async fn pass(State(shared): State<Shared>, request: Request) -> Response {
@@ -169,26 +198,10 @@ pub async fn uids(
     client: &Client,
     sets: std::ops::Range<usize>,
 ) -> Result<BTreeMap<String, String>> {
-    use kube::{
-        Api, ResourceExt,
-        api::{DynamicObject, ListParams},
-        core::{ApiResource, GroupVersionKind},
-    };
     let mut uids = BTreeMap::new();
-    let kinds = [("Instance", "instances")].into_iter().chain([
-        ("Application", "applications"),
-        ("Environment", "environments"),
-        ("Service", "managedservices"),
-        ("Cronjob", "appcronjobs"),
-    ]);
-    for (kind, plural) in kinds {
-        let kind = GroupVersionKind::gvk("roadstead.dev", "v1alpha1", kind);
-        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
-        let all: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-        for object in all.list(&ListParams::default()).await? {
-            let uid = object.uid().context("an object without a UID")?;
-            uids.insert(object.name_any(), uid);
-        }
+    for object in mix::declared(client).await? {
+        let uid = object.uid().context("an object without a UID")?;
+        uids.insert(object.name_any(), uid);
     }
     anyhow::ensure!(
         uids.len() >= sets.len() * mix::PARTS.len(),

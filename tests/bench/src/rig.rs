@@ -10,10 +10,21 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use devcluster::{Cluster, Options, manifest, place::checkout, product};
-use kube::{Client, Config, config::KubeConfigOptions, config::Kubeconfig};
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use kube::{
+    Client, Config,
+    client::{Body, ConfigExt},
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use tower::{BoxError, ServiceBuilder, ServiceExt};
+
+use crate::mix;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(900);
+pub const PATIENCE: Duration = Duration::from_secs(3600);
 /// For so long nothing is written once all is done.
 const QUIET: Duration = Duration::from_secs(3);
 
@@ -36,8 +47,8 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A fresh one.
-    pub async fn begin(full: bool) -> Result<Self> {
+    /// A fresh one; with nodes, it has volumes for so many sets.
+    pub async fn begin(full: bool, sets: usize) -> Result<Self> {
         let options = Options::named("bench");
         let options = match full {
             true => options.nodes(0).fake_nodes(20),
@@ -45,8 +56,11 @@ impl Rig {
         };
         let cluster = Cluster::start(options.fsync()).await?;
         let account = product::without_operator(&cluster).await?;
-        let client = cluster.client();
+        let client = bare_client(cluster.kubeconfig()).await?;
         manifest::apply(&client, RIGHTS, None).await?;
+        if full {
+            mix::volumes(&client, sets).await?;
+        }
         Ok(Self {
             client,
             account,
@@ -56,12 +70,7 @@ impl Rig {
 
     /// A client of the operator's account that retries nothing by itself.
     pub async fn bare_client(&self) -> Result<Client> {
-        let file = Kubeconfig::read_from(&self.account)?;
-        let options = KubeConfigOptions::default();
-        let mut config = Config::from_custom_kubeconfig(file, &options).await?;
-        config.default_retry = false;
-        config.read_timeout = None;
-        Ok(Client::try_from(config)?)
+        bare_client(&self.account).await
     }
 
     /// CPU seconds that API server and etcd have used.
@@ -77,6 +86,26 @@ impl Rig {
     pub fn end(self) -> Result<()> {
         self.cluster.stop()
     }
+}
+
+/// A client that retries nothing by itself, and sends at once what kube's own holds back until the last packet was acknowledged: 40 ms.
+async fn bare_client(kubeconfig: &Path) -> Result<Client> {
+    let file = Kubeconfig::read_from(kubeconfig)?;
+    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    let https = config.rustls_https_connector_with_connector(connector)?;
+    let http = legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(https);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(Client::new(
+        service.boxed(),
+        config.default_namespace.clone(),
+    ))
 }
 
 /// Rights to everything, for the peer: nobody has worked out which it needs.
@@ -104,6 +133,11 @@ impl Subject {
             Self::Operator(_) => Ok(()),
             Self::Peer(_) => manifest::apply(&rig.client, ALL_RIGHTS, None).await,
         }
+    }
+
+    /// Whether a change of an Environment goes through a Release, which is more than a change of a Deployment.
+    pub fn makes_releases(&self) -> bool {
+        matches!(self, Self::Operator(_))
     }
 
     fn command(&self) -> Command {
@@ -208,6 +242,19 @@ impl Operator {
         bail!("it never came to rest")
     }
 
+    /// What it does in so long, where nothing happens.
+    pub async fn still(&self, watched: Duration) -> Result<Still> {
+        let (cpu, requests) = (self.cpu()?, self.requests().await?);
+        tokio::time::sleep(watched).await;
+        let (used, now) = (self.cpu()? - cpu, self.requests().await?);
+        Ok(Still {
+            seconds: watched.as_secs_f64(),
+            cpu: used,
+            reads: now.reads - requests.reads,
+            writes: now.writes - requests.writes,
+        })
+    }
+
     async fn ask(&self, path: &str) -> Result<String> {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut socket = tokio::net::TcpStream::connect(self.address).await?;
@@ -237,6 +284,19 @@ pub struct Rest {
     pub last: Instant,
     /// CPU seconds that it had used by then.
     pub cpu: f64,
+}
+
+/// What an operator does while nothing happens.
+#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
+pub struct Still {
+    /// For how long it was watched.
+    pub seconds: f64,
+    /// CPU seconds that it used.
+    pub cpu: f64,
+    /// Watches that it renewed, and whatever else it read.
+    pub reads: u64,
+    /// What it wrote.
+    pub writes: u64,
 }
 
 /// Requests of an operator.

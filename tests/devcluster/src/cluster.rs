@@ -231,7 +231,7 @@ impl Cluster {
             return Ok(());
         };
         let removed = cleanup::remove(&own.place);
-        hold.end().and(removed)
+        hold.end(removed.is_ok()).and(removed)
     }
 
     fn own(&self, what: &str) -> Result<&Own> {
@@ -269,7 +269,7 @@ pub fn remove(name: &str) -> Result<()> {
 /// Clears up after a start that failed, and adds to the error what helps a person.
 fn given_up(place: &Place, hold: Option<Hold>, error: Error) -> Error {
     let error = error.context(format!("the logs are in {}", place.logs().display()));
-    let cleared = cleanup::remove(place).and_then(|()| hold.map_or(Ok(()), Hold::end));
+    let cleared = cleanup::remove(place).and_then(|()| hold.map_or(Ok(()), |hold| hold.end(true)));
     match cleared {
         Ok(()) => error,
         Err(left) => error.context(format!("and clearing up failed: {left:#}")),

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{Read, Write},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Mutex, PoisonError},
@@ -91,9 +91,13 @@ impl Hold {
         Ok(Self { guard, lock })
     }
 
-    /// Lets go of a cluster that was removed. The guard finds nothing to do, and ends.
-    pub fn end(mut self) -> Result<()> {
-        drop(self.guard.stdin.take());
+    /// Lets go of a cluster. Told that it was removed, the guard ends; if it had to look, it would wait for whoever comes next.
+    pub fn end(mut self, removed: bool) -> Result<()> {
+        if let Some(mut word) = self.guard.stdin.take()
+            && removed
+        {
+            word.write_all(REMOVED).context("the guard is gone")?;
+        }
         drop(self.lock);
         self.guard
             .wait()
@@ -102,13 +106,19 @@ impl Hold {
     }
 }
 
+/// What the owner says when it has removed its cluster itself.
+const REMOVED: &[u8] = b"removed";
+
 /// Waits until the process at the other end of the standard input is gone, then removes its cluster.
 pub fn watch(name: &str, owner: &Identity) -> Result<()> {
     let place = Place::new(name)?;
-    // It never writes: the end is all that is to be read.
+    let mut said = Vec::new();
     std::io::stdin()
-        .read_to_end(&mut Vec::new())
+        .read_to_end(&mut said)
         .context("cannot watch the owner")?;
+    if said == REMOVED {
+        return Ok(());
+    }
     let lock = File::create(place.lock())?;
     lock.lock().context("cannot lock the cluster")?;
     match State::load(&place)? {

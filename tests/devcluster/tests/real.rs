@@ -145,7 +145,11 @@ async fn a_start_clears_up_after_one_that_was_killed_half_way() -> Result<()> {
     let cluster = Cluster::start(Options::named("killed-early").without_metrics()).await?;
     assert!(!first.iter().any(Identity::alive));
     cluster.load(&catalogue::busybox()?)?;
-    cluster.stop()?;
+    let next = tokio::spawn(Cluster::start(Options::named("killed-early").api_only()));
+    let stopped = tokio::task::spawn_blocking(move || cluster.stop());
+    let stopped = tokio::time::timeout(PATIENCE, stopped).await;
+    stopped.context("it waits for the end of who comes next")???;
+    next.await??.stop()?;
     assert!(nothing_is_left(&place));
     Ok(())
 }
