@@ -216,6 +216,7 @@ impl Scene<'_> {
             at: next,
             good: true,
             verified: false,
+            open: false,
             held: false,
         });
         let kept = retention::kept(&all, &self.rules(), self.zone, next);
@@ -244,14 +245,16 @@ fn candidate(backup: &Found<Backup>) -> Candidate {
         .iter()
         .find_map(|part| part.taken_at.as_deref());
     let whole = status.state == Some(BackupState::Done) && status.success == Some(Success::Success);
+    let unasked = backup.spec.verify.is_none();
     Candidate {
         name: backup.name().to_owned(),
         at: taken
             .and_then(|at| at.parse().ok())
             .unwrap_or(backup.kept.created),
         // One that is still being proven may yet turn out bad.
-        good: whole && (backup.spec.verify.is_none() || said("True")),
+        good: whole && (unasked || said("True")),
         verified: whole && said("True"),
+        open: whole && !unasked && !said("True") && !said("False"),
         held: backup.spec.legal_hold == Some(true),
     }
 }

@@ -17,6 +17,8 @@ pub struct Candidate {
     pub good: bool,
     /// Whether it was proven.
     pub verified: bool,
+    /// Whether it is still being proven, and may turn out good or bad.
+    pub open: bool,
     /// Whether it is on legal hold.
     pub held: bool,
 }
@@ -38,6 +40,8 @@ pub enum Reason {
     LastGood,
     /// It is the last one that was proven to restore.
     LastVerified,
+    /// It is still being proven: where that takes longer than the next one, nothing would ever be good.
+    Open,
     /// It is on legal hold.
     Held,
     /// It failed, and nothing newer shows that this is over.
@@ -91,6 +95,9 @@ pub fn kept(
     if let Some(one) = newest.first().filter(|one| !one.good) {
         keep(one, Reason::LastFailure);
     }
+    for one in newest.iter().filter(|one| one.open) {
+        keep(one, Reason::Open);
+    }
     for one in newest.iter().filter(|one| one.held) {
         keep(one, Reason::Held);
     }
@@ -137,6 +144,7 @@ mod tests {
             at,
             good,
             verified: false,
+            open: false,
             held: false,
         }
     }
@@ -182,6 +190,13 @@ mod tests {
             ..Retention::default()
         };
         assert_eq!(names(&all, &rules), ["d000", "d003"]);
+    }
+
+    #[test]
+    fn what_is_still_being_proven_stays() {
+        let mut all: Vec<Candidate> = (0..4).map(|n| day(n, n == 0)).collect();
+        all[2].open = true;
+        assert_eq!(names(&all, &Retention::default()), ["d000", "d002", "d003"]);
     }
 
     /// proves: DV-271
