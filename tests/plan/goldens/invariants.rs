@@ -209,7 +209,7 @@ fn losses(case: &Case, plan: &Plan) -> Vec<String> {
             Some(kind) => kind == "PersistentVolumeClaim",
             None => false,
         };
-        kept && !is_past(object, case)
+        kept && !is_past(object, case) && !goes_anyway(object, case)
     };
     let stays = |object: &&Value| {
         let uid = &object["metadata"]["uid"];
@@ -227,6 +227,21 @@ fn losses(case: &Case, plan: &Plan) -> Vec<String> {
         )
     })
     .collect()
+}
+
+/// Whether somebody else has its end: it, its claim or its namespace is being deleted already.
+fn goes_anyway(object: &Value, case: &Case) -> bool {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    let claim = format!("{}-0", text("name"));
+    let named = |other: &&Value| {
+        let kind = other["kind"].as_str();
+        let name = &other["metadata"]["name"];
+        let its_claim = kind == Some("PersistentVolumeClaim") && *name == *claim;
+        let its_namespace = kind == Some("Namespace") && *name == *text("namespace");
+        *other == object || its_claim || its_namespace
+    };
+    let mut ends = case.world.iter().filter(named);
+    ends.any(|other| other["metadata"].get("deletionTimestamp").is_some())
 }
 
 /// Whether a deleted Service goes whose last Backup holds what it held.
