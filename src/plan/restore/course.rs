@@ -71,7 +71,12 @@ pub fn course(me: &Kept, seen: &Seen<'_>, memory: &Memory, now: Timestamp) -> Co
     }
     let unsafe_yet =
         |part: &&&Part| part.new.is_none() && !memory.progress.safe.contains(&part.into);
-    let due: Vec<&Part> = open.iter().filter(unsafe_yet).copied().collect();
+    let due: Vec<&Part> = open
+        .iter()
+        .filter(unsafe_yet)
+        .filter(|part| !course.progress.outcomes.contains_key(&part.into))
+        .copied()
+        .collect();
     if !due.is_empty() && due.iter().all(|part| is_stopped(seen, part)) {
         course.make_safe(me, seen, memory, &due, now);
     }
