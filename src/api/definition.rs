@@ -14,8 +14,9 @@ use serde_json::{Map, Value, json};
 
 /// The CustomResourceDefinition of a kind, as `crds/` holds it.
 ///
-/// It differs from what kube derives: an optional choice keeps the documentation of its field, and nothing is defaulted, so Git and
-/// the cluster carry the same.
+/// It differs from what kube derives: an optional choice keeps the documentation of its field, and nothing of a spec is defaulted, so
+/// Git and the cluster carry the same. A status is: an object without one counts as ready with Flux and Helm, who may look before the
+/// operator has.
 pub fn definition<K: CustomResourceExt + JsonSchema>() -> Result<Value, serde_json::Error> {
     let mut crd: CustomResourceDefinition = K::crd();
     let annotations = crd.metadata.annotations.get_or_insert_default();
@@ -26,6 +27,7 @@ pub fn definition<K: CustomResourceExt + JsonSchema>() -> Result<Value, serde_js
     let mut crd = serde_json::to_value(crd)?;
     if let Some(schema) = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema") {
         *schema = tidy(schema_of::<K>());
+        schema["properties"]["status"]["default"] = json!({"observedGeneration": -1});
     }
     Ok(crd)
 }

@@ -254,7 +254,10 @@ pub struct EnvironmentStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub blockers: Vec<Blocker>,
-    /// The generation that this status was decided for.
+    /// The generation of its Application that this status was decided for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_generation: Option<i64>,
+    /// The generation that this status was decided for; -1 until the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }

@@ -25,7 +25,10 @@ pub async fn seen(
     progress: &mut Progress,
 ) -> Result<CronjobStatus, Failure> {
     let name = cronjob.metadata.name.as_deref().unwrap_or_default();
-    let of = |c: &Cronjob| c.status.clone().filter(|s| s.observed_generation.is_some());
+    let of = |c: &Cronjob| {
+        let status = c.status.clone();
+        status.filter(|s| s.observed_generation.is_some_and(|seen| seen >= 0))
+    };
     if let Some(status) = of(cronjob) {
         return Ok(status);
     }

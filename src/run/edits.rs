@@ -144,6 +144,7 @@ mod tests {
         assert_eq!(notes(&unseen), ["alice changed the spec."]);
         assert!(noted(None, &seen(2, "alice", &json!({}), Some(2))).is_empty());
         assert!(noted(None, &seen(1, "alice", &json!({}), None)).is_empty());
+        assert!(noted(None, &seen(1, "alice", &json!({}), Some(-1))).is_empty());
     }
 
     #[test]

@@ -116,8 +116,8 @@ pub fn turns(before: &Value, after: &Value) -> bool {
             .map(|c| ["type", "status", "reason"].map(|key| c[key].clone()))
             .collect()
     };
-    verdicts(before) != verdicts(after)
-        || before["observedGeneration"] != after["observedGeneration"]
+    let generations = ["observedGeneration", "applicationGeneration"];
+    verdicts(before) != verdicts(after) || generations.iter().any(|g| before[g] != after[g])
 }
 
 /// A sentence worth an Event.

@@ -208,6 +208,8 @@ impl Wire {
         let status = status.filter(|_| entry.plan.is_some());
         let told = status.and_then(|s| serde_json::from_str::<Told>(s.get()).ok());
         let known = told.and_then(|told| told.observed_generation);
+        // The API server fills in a generation before all others, where nothing has been told yet.
+        let known = known.filter(|known| *known >= 0);
         let kept = Kept {
             id: Id::new(
                 entry.of,

@@ -9,6 +9,7 @@
 //! | waiting | the template or the Application that it starts from is not there | it is |
 //! | idle | no Environment releases it | one does |
 //! | active | its Environments are as declared | one of them is not |
+//! | spreading | its Environments have not all seen the last edit; told as active | they have |
 //! | degraded | an Environment needs a person | it is put right |
 
 mod archive;
@@ -64,6 +65,7 @@ enum State {
     Waiting,
     Idle,
     Active,
+    Spreading,
     Degraded(Vec<String>),
 }
 
@@ -106,6 +108,11 @@ fn observe(scene: &Scene<'_>) -> State {
     if matches!(scene.beginning, Beginning::Lacking(_)) {
         return State::Waiting;
     }
+    // What they say was decided before the last edit: it is neither a success nor a failure of that edit.
+    let generation = scene.me.generation;
+    if scene.environments.iter().any(|e| is_behind(e, generation)) {
+        return State::Spreading;
+    }
     let stalled = scene.environments.iter().filter(|e| is_stalled(e));
     let stalled: Vec<String> = stalled.map(|e| e.name().to_owned()).collect();
     if !stalled.is_empty() {
@@ -115,6 +122,12 @@ fn observe(scene: &Scene<'_>) -> State {
         [] => State::Idle,
         _ => State::Active,
     }
+}
+
+fn is_behind(environment: &Found<Environment>, generation: i64) -> bool {
+    let status = environment.status.as_ref();
+    let saw = status.and_then(|status| status.application_generation);
+    environment.kept.deleting.is_none() && saw.is_some_and(|saw| saw < generation)
 }
 
 fn is_stalled(environment: &Environment) -> bool {

@@ -64,6 +64,10 @@ fn verdict(scene: &Scene<'_>, state: &State) -> (&'static str, Verdict) {
                 "Its Environments are as declared, or on their way.",
             ),
         ),
+        State::Spreading => {
+            let message = "Its Environments take up what has changed.";
+            ("active", Verdict::moving("Spreading", message))
+        }
         State::Degraded(names) => ("degraded", degraded(scene, names)),
     }
 }

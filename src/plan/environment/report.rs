@@ -63,6 +63,7 @@ pub fn living(scene: &Scene<'_>, life: &Life, keeping: &Keeping) -> EnvironmentS
     };
     let under_way = life.course.as_ref().filter(|c| !c.phase.is_over());
     let ended = life.course.as_ref().filter(|c| c.phase.is_over());
+    let application = life.today.application.as_ref();
     EnvironmentStatus {
         state: Some(word.to_owned()),
         url: life.url(scene),
@@ -77,6 +78,7 @@ pub fn living(scene: &Scene<'_>, life: &Life, keeping: &Keeping) -> EnvironmentS
         backups: keeping.status.clone(),
         conditions: verdict.conditions,
         blockers: verdict.blockers,
+        application_generation: application.map(|application| application.kept.generation),
         observed_generation: None,
     }
 }
