@@ -9,6 +9,7 @@ mod backup;
 mod cronjob;
 mod dump;
 mod environment;
+mod flux;
 mod gitops;
 mod hostile;
 mod instance;
@@ -45,12 +46,13 @@ fn main() -> ExitCode {
             stage.play(|world| Box::pin(case.run(world)))
         })
     }));
-    // Nobody else's product is taken away.
+    // Nobody else's product is taken away, and nobody gets a Flux that they did not ask for.
     let foreign = devcluster::place::foreign().is_ok_and(|file| file.is_some());
-    let alone = stories::ALONE
-        .iter()
-        .map(|story| stage.clone().trial(story).with_ignored_flag(foreign))
-        .collect();
+    let own = |stories: &'static [stories::Story]| {
+        let trials = stories.iter().map(|story| stage.clone().trial(story));
+        trials.map(|t| t.with_ignored_flag(foreign)).collect()
+    };
+    let (flux, alone) = (own(stories::FLUX), own(stories::ALONE));
     let run = |trials, threads| {
         let arguments = Arguments {
             test_threads: Some(threads),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
     };
     let rounds = [
         run(together, arguments.test_threads.unwrap_or(6)),
+        run(flux, arguments.test_threads.unwrap_or(2)),
         run(alone, 1),
     ];
     let failed = rounds.iter().any(Conclusion::has_failed);

@@ -138,6 +138,14 @@ stories! {
 }
 
 stories! {
+    /// Stories with Flux, apart from the others: its programs are built when the first of them begins.
+    FLUX;
+    flux:
+        flux_is_ready_when_the_shop_is,
+        flux_takes_over_what_helm_installed_and_gives_it_back;
+}
+
+stories! {
     /// Stories that are played in this order after the others: they look at the whole cluster, or change it.
     ALONE;
     quiet: where_nothing_changes_nothing_is_written;

@@ -8,7 +8,7 @@ use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use devcluster::{
-    Cluster, Options,
+    Cluster, Options, flux,
     place::foreign,
     product::{self, Images},
 };
@@ -31,6 +31,7 @@ struct Stage {
     kubeconfig: PathBuf,
     path: std::ffi::OsString,
     shared: tokio::sync::OnceCell<String>,
+    flux: tokio::sync::OnceCell<()>,
     witness: Witness,
     rights: Option<Rights>,
 }
@@ -68,6 +69,7 @@ impl World {
             kubeconfig: cluster.kubeconfig().to_owned(),
             path,
             shared: tokio::sync::OnceCell::new(),
+            flux: tokio::sync::OnceCell::new(),
             cluster: tokio::sync::Mutex::new(Some(cluster)),
         };
         Ok(Self(Arc::new(stage)))
@@ -265,6 +267,16 @@ impl World {
             .get_or_try_init(|| self.instance("shared"))
             .await
             .cloned()
+    }
+
+    /// Flux runs in the cluster from now on.
+    pub async fn flux(&self) -> Result<()> {
+        let install = || async {
+            let cluster = self.0.cluster.lock().await;
+            let cluster = cluster.as_ref().context("the cluster has ended")?;
+            tokio::task::block_in_place(|| flux::install(cluster))
+        };
+        self.0.flux.get_or_try_init(install).await.copied()
     }
 
     /// `kubectl apply` of this text in a namespace, which must succeed.

@@ -14,7 +14,7 @@
 //! folders, without a registry. Below stand the parts: [`tools`] builds the Go programs and [`debian`] finds the others,
 //! [`addresses`] and [`network`] lay the wires, [`control_plane`], [`node`] and [`addons`] start the programs, [`state`]
 //! remembers what was started and [`cleanup`] ends exactly that. [`policy`] enforces NetworkPolicy, [`csi`] keeps volumes and takes
-//! [`snapshots`] of them; [`product`] installs Roadstead.
+//! [`snapshots`] of them; [`product`] installs Roadstead, and [`flux`] Flux.
 
 pub mod addons;
 pub mod addresses;
@@ -26,6 +26,7 @@ pub mod control_plane;
 pub mod csi;
 pub mod debian;
 pub mod fake_nodes;
+pub mod flux;
 pub mod guard;
 pub mod image;
 pub mod kubeconfig;

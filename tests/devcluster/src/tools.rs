@@ -36,6 +36,8 @@ pub enum Upstream {
     Kwok,
     /// The installer of charts.
     Helm,
+    /// What keeps a cluster as it stands in Git.
+    Flux,
 }
 
 impl Upstream {
@@ -51,6 +53,22 @@ impl Upstream {
             Self::Snapshotter => "snapshotter",
             Self::Kwok => "kwok",
             Self::Helm => "helm",
+            Self::Flux => "flux",
+        }
+    }
+
+    /// The modules that define the kinds that its programs work on, and where in them.
+    fn definitions(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Snapshotter => &[(
+                "github.com/kubernetes-csi/external-snapshotter/client/v8",
+                "config/crd",
+            )],
+            Self::Flux => &[
+                ("github.com/fluxcd/source-controller", "config/crd/bases"),
+                ("github.com/fluxcd/kustomize-controller", "config/crd/bases"),
+            ],
+            _ => &[],
         }
     }
 
@@ -185,29 +203,34 @@ fn build(source: &Path, upstream: Upstream, flags: &str, built: &Path) -> Result
             draft.join("etcd"),
         )?;
     }
-    if upstream == Upstream::Snapshotter {
-        fs::write(draft.join("crds.yaml"), definitions(source)?)?;
+    let definitions: Result<Vec<String>> = upstream
+        .definitions()
+        .iter()
+        .map(|(module, folder)| definitions(source, module, folder))
+        .collect();
+    let definitions = definitions?.join("\n---\n");
+    if !definitions.is_empty() {
+        fs::write(draft.join("crds.yaml"), definitions)?;
     }
     fs::rename(&draft, built).with_context(|| format!("cannot keep {}", built.display()))?;
     progress.done();
     Ok(())
 }
 
-/// The kinds that the snapshot controller works on: its module brings their definitions.
-fn definitions(source: &Path) -> Result<String> {
-    let module = "github.com/kubernetes-csi/external-snapshotter/client/v8";
+/// The definitions that a module brings in a folder of its own.
+fn definitions(source: &Path, module: &str, folder: &str) -> Result<String> {
     let mut list = Command::new("go");
     list.args(["list", "-m", "-f", "{{.Dir}}", module]);
-    let folder = run::output(list.current_dir(source).env("GOWORK", "off"))?;
-    let folder = Path::new(folder.trim()).join("config/crd");
+    let home = run::output(list.current_dir(source).env("GOWORK", "off"))?;
+    let folder = Path::new(home.trim()).join(folder);
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)
         .with_context(|| format!("cannot read {}", folder.display()))?
         .flatten()
         .map(|entry| entry.path())
         .filter(|file| {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            // With the groups of them.
-            name.contains("snapshot.storage.k8s.io_")
+            // They are called GROUP_KINDS.yaml.
+            name.contains(".io_")
         })
         .collect();
     files.sort();
@@ -290,6 +313,7 @@ mod tests {
             Snapshotter,
             Kwok,
             Helm,
+            Flux,
         ] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("tools")

@@ -167,6 +167,30 @@ pub fn mariadb() -> Result<Archive> {
     })
 }
 
+/// Debian's Git, whose own server answers at `http://HOST:8080/cgi-bin/git/NAME/.git`; repositories stand in /srv/git.
+pub fn git() -> Result<Archive> {
+    from_packages("git", &["git", "busybox-static"], |folder| {
+        let root = Root::open(folder)?;
+        let mut image = Image::named("docker.io/library/git:2")
+            .command(&["httpd", "-f", "-p", "8080", "-h", "/srv/www"])
+            .user(1000)
+            .variable("HOME", "/tmp");
+        shell(&mut image, folder)?;
+        image.layer.users(1000)?;
+        for program in ["/usr/bin/git", "/usr/lib/git-core/git-http-backend"] {
+            root.add(&mut image.layer, program)?;
+        }
+        image.layer.bytes(
+            "/srv/www/cgi-bin/git",
+            0o755,
+            "#!/bin/sh\nexport GIT_PROJECT_ROOT=/srv/git GIT_HTTP_EXPORT_ALL=1\n\
+             exec /usr/lib/git-core/git-http-backend\n",
+        )?;
+        image.layer.folder("/srv/git", 0o1777, 1000)?;
+        Ok(image)
+    })
+}
+
 /// The application of the demo in one of its versions: `1.4`, `1.5`, or `broken`, whose pages never come.
 pub fn shop(version: &str) -> Result<Archive> {
     let program = static_program("shop", "shop")?;
@@ -191,10 +215,11 @@ pub fn by_name(name: &str) -> Result<Archive> {
         ("postgres", _) => postgres(),
         ("redis", _) => redis(),
         ("mariadb", _) => mariadb(),
+        ("git", _) => git(),
         ("shop", version) => shop(version),
         ("roadstead", _) => product(&static_program("roadstead", "roadstead")?),
         _ => product(Path::new(name)).with_context(|| {
-            format!("{name:?} is none of busybox, postgres, redis, mariadb, shop:VERSION, roadstead, nor the file of a static program")
+            format!("{name:?} is none of busybox, postgres, redis, mariadb, git, shop:VERSION, roadstead, nor the file of a static program")
         }),
     }
 }

@@ -145,7 +145,7 @@ pub(crate) async fn load(name: &str, images: &[String]) -> Result<ExitCode> {
 
 pub(crate) fn build() -> Result<ExitCode> {
     use Upstream::{
-        Containerd, Coredns, CsiProvisioner, Etcd, Helm, Kubernetes, Kwok, MetricsServer,
+        Containerd, Coredns, CsiProvisioner, Etcd, Flux, Helm, Kubernetes, Kwok, MetricsServer,
         Snapshotter,
     };
     let built = tools::ensure(&[
@@ -158,9 +158,10 @@ pub(crate) fn build() -> Result<ExitCode> {
         Snapshotter,
         Helm,
         Kwok,
+        Flux,
     ])?;
     debian::ensure_node_programs(true)?;
-    for image in ["busybox", "postgres", "redis", "mariadb"] {
+    for image in ["busybox", "postgres", "redis", "mariadb", "git"] {
         catalogue::by_name(image)?;
     }
     println!("Everything is in {}.", built.cache().display());
