@@ -1,4 +1,5 @@
-//! The way to the API server: one connection pool for requests and one for watches, a deadline on every request, and a fence.
+//! The way to the API server: one connection pool for writes, one for watches and one for the rest, a deadline on every request, and a
+//! fence.
 
 use std::{
     pin::Pin,
@@ -22,6 +23,7 @@ use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 
 use super::{
     fence::Fence,
+    fenced::Fencing,
     metrics::{self, Metrics},
     trouble::{Cause, Trouble},
     wire::{Wire, resource},
@@ -36,8 +38,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// How much is read at once. Each watch has a connection of its own, and what one list needed once would be held for good.
 const BUFFER: usize = 16 << 10;
 
-/// A client that keeps its connections honest: kube's own keeps none alive and retries inside a call for minutes.
-pub fn client(config: &Config, metrics: &Arc<Metrics>) -> kube::Result<Client> {
+/// A client that keeps its connections honest: kube's own keeps none alive and retries inside a call for minutes. It sends nothing while the
+/// fence is shut.
+pub fn client(config: &Config, metrics: &Arc<Metrics>, fence: Fence) -> kube::Result<Client> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
@@ -45,7 +48,7 @@ pub fn client(config: &Config, metrics: &Arc<Metrics>) -> kube::Result<Client> {
     connector.set_keepalive(Some(Duration::from_secs(30)));
     connector.set_keepalive_interval(Some(Duration::from_secs(10)));
     connector.set_keepalive_retries(Some(3));
-    let https = config.rustls_https_connector_with_connector(connector)?;
+    let https = config.rustls_https_connector_with_connector(Fencing { connector, fence })?;
     let http: Http<_, Body> = Http::builder(TokioExecutor::new())
         .http1_read_buf_exact_size(BUFFER)
         .build(https);

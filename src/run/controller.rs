@@ -31,6 +31,8 @@ use crate::{
 const ROUNDS: usize = 4;
 /// How soon an object that waits for a refused watch is looked at again.
 const LOOK: Duration = Duration::from_secs(5);
+/// How long an object is left alone that waits for a time.
+const AT_LATEST: Duration = Duration::from_secs(15 * 60);
 /// Between two writes of a status that differ in figures only.
 const PAUSE: Duration = Duration::from_secs(2);
 /// A trouble that passes by itself is told only when it has come so often in a row.
@@ -336,7 +338,23 @@ fn put_off(trouble: &Trouble) -> End {
     End::Failed { least, left }
 }
 
-/// How long from now.
+/// How long from now; but never so long that a clock that was put right, or a machine that slept, goes unnoticed for hours.
 fn until(at: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO)
+    let wait = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+    wait.min(AT_LATEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_put_back_delays_nothing_for_hours() {
+        let from_now = |minutes| until(Timestamp::now() + SignedDuration::from_mins(minutes));
+        assert_eq!(from_now(24 * 60), AT_LATEST);
+        assert!(from_now(5) > Duration::from_secs(290));
+        assert_eq!(from_now(-5), Duration::ZERO);
+    }
 }

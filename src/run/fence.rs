@@ -25,6 +25,13 @@ impl Default for Fence {
 }
 
 impl Fence {
+    /// One that holds nobody back.
+    pub fn opened() -> Self {
+        let fence = Self::default();
+        fence.open();
+        fence
+    }
+
     /// Whether this process may write now.
     pub fn holds(&self) -> bool {
         self.start.elapsed().as_millis() < u128::from(self.until.load(Ordering::Acquire))

@@ -16,6 +16,7 @@ pub mod crew;
 pub mod edits;
 mod events;
 pub mod fence;
+pub mod fenced;
 pub mod fields;
 pub mod fill;
 mod index;
@@ -112,9 +113,10 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let account = (settings.namespace.clone(), settings.account.clone());
     let cache = Arc::new(Cache::new(account).with_image(settings.image.clone()));
     let queue = Arc::new(Queue::new(metrics.clone()));
-    let requests = client::client(&config, &metrics)?;
-    let watches = client::client(&config, &metrics)?;
     let fence = Fence::default();
+    let requests = client::client(&config, &metrics, Fence::opened())?;
+    let watches = client::client(&config, &metrics, Fence::opened())?;
+    let writes = client::client(&config, &metrics, fence.clone())?;
     let lease = Lease::new(
         requests.clone(),
         watches.clone(),
@@ -129,7 +131,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     }
     .start();
     let controller = Arc::new(Controller {
-        requests: Requests::new(requests.clone(), fence.clone()),
+        requests: Requests::new(writes, fence.clone()),
         cache: cache.clone(),
         queue: queue.clone(),
         client: requests,

@@ -1,6 +1,6 @@
 //! What people do in a run, the same in each: they make an Instance with one of everything, change it, and end it.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use devcluster::manifest;
@@ -64,8 +64,14 @@ spec: {applicationRef: {name: shop}, variables: [{name: STAGE, value: one}], ser
 apiVersion: roadstead.dev/v1alpha1
 kind: Cronjob
 metadata: {name: nightly}
-spec: {environmentRef: {name: shop-live}, command: ["true"], frequency: Daily, time: "02:30"}
+spec: {environmentRef: {name: shop-live}, command: ["true"], frequency: Daily, time: "NOON"}
 "#;
+
+/// When the Cronjob of the story is due: half a day from now, so that it is not, whatever a clock says that is hours ahead or behind.
+static NOON: LazyLock<String> = LazyLock::new(|| {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    format!("{:02}:30", (now.hour() + 12) % 24)
+});
 
 /// The story of one run.
 pub struct Story<'a> {
@@ -89,7 +95,8 @@ impl Story<'_> {
              spec: {{name: {name}, description: A run's Instance}}\n---{CLASS}"
         );
         manifest::apply(self.client, &instance, None).await?;
-        manifest::apply(self.client, MADE, Some(&self.ns())).await
+        let made = MADE.replace("NOON", &NOON);
+        manifest::apply(self.client, &made, Some(&self.ns())).await
     }
 
     /// A variable changes, a run is asked for, and a Service goes.

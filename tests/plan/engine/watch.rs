@@ -13,6 +13,7 @@ use roadstead::{
     run::{
         cache::Cache,
         client,
+        fence::Fence,
         metrics::Metrics,
         queue::{End, Queue},
         stores::{Place, Progress},
@@ -32,7 +33,7 @@ type Item = Result<Event<Wire>, Error>;
 
 fn nowhere() -> Client {
     let config = Config::new("http://127.0.0.1:9".parse().expect("an address"));
-    client::client(&config, &Arc::new(Metrics::default())).expect("a client")
+    client::client(&config, &Arc::new(Metrics::default()), Fence::opened()).expect("a client")
 }
 
 fn watches() -> Watches {
@@ -258,7 +259,8 @@ async fn a_request_that_is_never_answered_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let config = Config::new(format!("http://{address}").parse().expect("an address"));
-    let client = client::client(&config, &Arc::new(Metrics::default())).expect("a client");
+    let client =
+        client::client(&config, &Arc::new(Metrics::default()), Fence::opened()).expect("a client");
     let asked = tokio::spawn(async move { client.apiserver_version().await });
     let (mut socket, _) = listener.accept().await.expect("a connection");
     let _ = socket.read(&mut [0; 4096]).await;
@@ -290,7 +292,7 @@ async fn a_request_that_a_busy_server_refuses_is_sent_once() {
     });
     let metrics = Arc::new(Metrics::default());
     let config = Config::new(format!("http://{address}").parse().expect("an address"));
-    let client = client::client(&config, &metrics).expect("a client");
+    let client = client::client(&config, &metrics, Fence::opened()).expect("a client");
     assert!(client.apiserver_version().await.is_err());
     let counted = metrics.text();
     assert!(
