@@ -174,18 +174,26 @@ impl Ground<'_> {
             .buffered(ASKED)
             .try_collect::<Vec<_>>()
             .await?;
+        // What is changed in the moment of a deletion comes too late: the data is kept.
+        let seen = stream::iter(names.iter().map(|name| self.decided(name)));
+        seen.buffer_unordered(ASKED).try_collect::<()>().await?;
         let gone = stream::iter(names.iter().map(|name| self.gone(name)));
         gone.buffer_unordered(ASKED).try_collect::<()>().await
     }
 
     async fn gone(&self, name: &str) -> Result<()> {
-        until(&format!("{} {name} is gone", self.entry.kind), || async {
+        let what = format!("{} {name} is gone", self.entry.kind);
+        let gone = until(&what, || async {
             match self.api.delete(name, &DeleteParams::default()).await {
                 Err(kube::Error::Api(said)) if said.code == 404 => Ok(Some(())),
                 _ => Ok(None),
             }
-        })
-        .await
+        });
+        if let Err(error) = gone.await {
+            let said = self.api.delete(name, &DeleteParams::default()).await;
+            bail!("{error}: {said:#?}");
+        }
+        Ok(())
     }
 }
 

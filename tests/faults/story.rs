@@ -173,11 +173,15 @@ impl Story<'_> {
         for (of, name) in wanted {
             let api = self.of(of);
             let what = format!("{} {name} is Ready", of.entry().kind);
-            until(&what, || async {
+            let ready = until(&what, || async {
                 let object = api.get_opt(name).await?;
                 Ok(object.filter(is_ready).map(|_| ()))
-            })
-            .await?;
+            });
+            if let Err(error) = ready.await {
+                let state = self.state().await?;
+                let told: Vec<&str> = state.lines().filter(|l| l.contains(" status ")).collect();
+                bail!("{error}:\n{}", told.join("\n"));
+            }
         }
         let environments = self.of(Of::Environment);
         until("the newest release serves", || async {
