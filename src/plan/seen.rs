@@ -52,7 +52,7 @@ impl fmt::Debug for Id {
 }
 
 /// Labels or annotations: a few, in the order of their keys.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Marks(Box<[(Box<str>, Box<str>)]>);
 
 impl Marks {
@@ -109,6 +109,14 @@ impl Kept {
     /// The value of one of our labels, by the part after `roadstead.dev/`.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key)
+    }
+
+    /// Whether somebody asks for something else of it now: its status is not looked at.
+    pub fn is_asked_otherwise(&self, now: &Self) -> bool {
+        let asked = |kept: &Self| (kept.generation, kept.deleting);
+        asked(self) != asked(now)
+            || self.labels != now.labels
+            || self.annotations != now.annotations
     }
 
     /// The value of one of our annotations, by the part after `roadstead.dev/`.

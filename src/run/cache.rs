@@ -239,13 +239,16 @@ impl Cache {
     }
 
     /// The server's answer to a write of our own, which is by definition what we wanted: `trusted` is its hash. It is kept unless the
-    /// watch is already past it, for then the object may have gone since. Returns who must be woken, besides the one who wrote.
+    /// watch is already past it, for then the object may have gone since. Returns who must be woken. Whoever wrote plans again after a
+    /// step, but not after what he said of himself: if the answer tells what others have changed meanwhile, the watch has nothing to add.
     pub fn wrote(&self, by: &Id, fresh: Fresh, trusted: u64, sent: u64) -> HashSet<Id> {
         let mut wake = HashSet::new();
         let id = fresh.kept.id.clone();
         let mut stores = self.stores.write();
         let newest = stores.newest(&id);
         let rv = fresh.kept.rv;
+        let before = stores.record(&id).filter(|_| id == *by);
+        let changed = before.is_some_and(|before| before.kept.is_asked_otherwise(&fresh.kept));
         if rv > newest {
             stores.put(fresh, trusted, &mut wake);
         }
@@ -259,7 +262,9 @@ impl Cache {
             }
         }
         self.ring(id.of, stores);
-        wake.remove(by);
+        if !changed {
+            wake.remove(by);
+        }
         wake
     }
 

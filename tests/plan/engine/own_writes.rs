@@ -198,3 +198,27 @@ fn an_object_made_anew_under_the_same_name_inherits_nothing() {
     cache.watched(&Place::everywhere(), fresh(Of::Job, &other));
     assert_eq!(trusted(&cache), 0);
 }
+
+#[test]
+fn an_answer_that_tells_what_somebody_else_changed_meanwhile_wakes_whoever_wrote() {
+    let cache = cache();
+    let me = id(Of::Cronjob, "mine");
+    // Our status alone: the same generation, and nobody lets it go.
+    let told = fresh(Of::Cronjob, &cronjob("mine", 2));
+    assert!(cache.wrote(&me, told, 0, 1).is_empty());
+    let changes: [fn(&mut Value); 3] = [
+        |o| o["metadata"]["generation"] = json!(2),
+        |o| o["metadata"]["annotations"] = json!({"roadstead.dev/retry": "1"}),
+        |o| o["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
+    ];
+    let mut object = cronjob("mine", 2);
+    for (change, rv) in changes.into_iter().zip(4..) {
+        change(&mut object);
+        object["metadata"]["resourceVersion"] = json!(rv.to_string());
+        let woken = cache.wrote(&me, fresh(Of::Cronjob, &object), 0, 1);
+        assert_eq!(woken.into_iter().collect::<Vec<_>>(), [me.clone()]);
+        // The watch comes too late to tell: it tells of what is known, or of less.
+        let late = cache.watched(&Place::everywhere(), fresh(Of::Cronjob, &object));
+        assert!(late.is_empty());
+    }
+}
