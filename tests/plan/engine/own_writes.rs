@@ -216,7 +216,7 @@ fn an_answer_that_tells_what_somebody_else_changed_meanwhile_wakes_whoever_wrote
         change(&mut object);
         object["metadata"]["resourceVersion"] = json!(rv.to_string());
         let woken = cache.wrote(&me, fresh(Of::Cronjob, &object), 0, 1);
-        assert_eq!(woken.into_iter().collect::<Vec<_>>(), [me.clone()]);
+        assert!(woken.contains(&me) && woken.len() == 1);
         // The watch comes too late to tell: it tells of what is known, or of less.
         let late = cache.watched(&Place::everywhere(), fresh(Of::Cronjob, &object));
         assert!(late.is_empty());
