@@ -119,10 +119,12 @@ impl Ground<'_> {
     async fn decided(&self, name: &str) -> Result<()> {
         let what = format!("{} {name} is decided on", self.entry.kind);
         let decided = until(&what, || async {
-            let Some(object) = self.api.get_opt(name).await? else {
-                bail!("it is gone");
-            };
-            Ok(has_verdict(&object).then_some(()))
+            match self.api.get_opt(name).await? {
+                Some(object) => Ok(has_verdict(&object).then_some(())),
+                // Its time was over when it was declared.
+                None if self.entry.of == Of::Backup => Ok(Some(())),
+                None => bail!("it is gone"),
+            }
         });
         if let Err(error) = decided.await {
             let object = self.api.get_opt(name).await?;
@@ -174,9 +176,11 @@ impl Ground<'_> {
             .buffered(ASKED)
             .try_collect::<Vec<_>>()
             .await?;
-        // What is changed in the moment of a deletion comes too late: the data is kept.
-        let seen = stream::iter(names.iter().map(|name| self.decided(name)));
-        seen.buffer_unordered(ASKED).try_collect::<()>().await?;
+        if self.entry.of == Of::Service {
+            // What is changed in the moment of a deletion comes too late: the data is kept.
+            let seen = stream::iter(names.iter().map(|name| self.decided(name)));
+            seen.buffer_unordered(ASKED).try_collect::<()>().await?;
+        }
         let gone = stream::iter(names.iter().map(|name| self.gone(name)));
         gone.buffer_unordered(ASKED).try_collect::<()>().await
     }

@@ -30,7 +30,8 @@ pub async fn flux_takes_over_what_helm_installed_and_gives_it_back(world: World)
         "get serviceclasses.roadstead.dev -o name -l kustomize.toolkit.fluxcd.io/name=charts";
     let classes = world.kubectl(classes).await?;
     ensure!(classes.contains("/postgres"), "Flux keeps {classes}");
-    ensure!(operators(&world).await? == before, "was {before}");
+    let after = operators(&world).await?;
+    ensure!(after == before, "was {before}\nis {after}");
 
     let what = flux.what();
     let orphan = format!("kubectl patch {what} -n {NAMESPACE} --type=merge -p");
@@ -40,7 +41,8 @@ pub async fn flux_takes_over_what_helm_installed_and_gives_it_back(world: World)
     let delete = format!("delete {what} -n {NAMESPACE} --timeout=60s");
     world.kubectl(&delete).await?;
     given_back(&world, &files).await?;
-    ensure!(operators(&world).await? == before, "was {before}");
+    let after = operators(&world).await?;
+    ensure!(after == before, "was {before}\nis {after}");
     Ok(())
 }
 
