@@ -94,12 +94,10 @@ async fn again(
     let times = n.min(50);
     worked
         .repair
-        .extend(drill::repair(&rig.client, n, times).await?);
-    worked
-        .edit
-        .extend(drill::edit(&rig.client, n, times).await?);
+        .extend(drill::repair(&rig.quick, n, times).await?);
+    worked.edit.extend(drill::edit(&rig.quick, n, times).await?);
     if subject.makes_releases() {
-        let burst = drill::burst(&rig.client, n.min(1000));
+        let burst = drill::burst(&rig.quick, n.min(1000));
         worked.burst.push(burst.await?);
     }
     Ok(())

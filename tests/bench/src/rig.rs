@@ -39,8 +39,10 @@ subjects: [{kind: ServiceAccount, name: roadstead, namespace: roadstead-system}]
 
 /// A cluster to measure on.
 pub struct Rig {
-    /// The administrator's client.
+    /// The administrator's client, which asks again where the API server is not ready yet.
     pub client: Client,
+    /// The same, for what is timed.
+    pub quick: Client,
     /// The kubeconfig of the operator's account.
     pub account: PathBuf,
     cluster: Cluster,
@@ -56,13 +58,14 @@ impl Rig {
         };
         let cluster = Cluster::start(options.fsync()).await?;
         let account = product::without_operator(&cluster).await?;
-        let client = bare_client(cluster.kubeconfig()).await?;
+        let (client, quick) = (cluster.client(), bare_client(cluster.kubeconfig()).await?);
         manifest::apply(&client, RIGHTS, None).await?;
         if full {
             mix::volumes(&client, sets).await?;
         }
         Ok(Self {
             client,
+            quick,
             account,
             cluster,
         })
