@@ -253,10 +253,10 @@ mod tests {
         let all: Vec<Candidate> = (0..5).map(|n| day(n, true)).collect();
         let rules = Retention {
             keep_last: Some(9),
-            max_age_days: Some(2),
+            max_age_days: Some(3),
             ..Retention::default()
         };
-        assert_eq!(names(&all, &rules), ["d003", "d004"]);
+        assert_eq!(names(&all, &rules), ["d002", "d003", "d004"]);
     }
 
     #[test]
