@@ -7,7 +7,7 @@ use super::retention::{self, Candidate};
 use crate::{
     api::{
         Backup, TRIGGER,
-        backup::{BackupState, ScheduledBackups, Success},
+        backup::{BackupState, ScheduledBackups, Success, Verify},
         instance::{BackupDefaults, Retention},
     },
     kinds::Of,
@@ -167,7 +167,9 @@ impl Scene<'_> {
                 return None;
             }
         }
-        Some(json!({"command": verify.command}))
+        // Without a command of its own it is empty, and there: the class's command proves it.
+        let command = verify.command.clone();
+        Some(json!(Verify { command }))
     }
 
     fn candidates(&self) -> Vec<Candidate> {
