@@ -84,3 +84,19 @@ impl Secret {
             .and_then(|v| std::str::from_utf8(v).ok())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_value_is_ever_shown() {
+        let value = Value(Some(b"s3cret".to_vec()));
+        assert_eq!(format!("{value:?}"), "…");
+        let secret = Secret {
+            data: BTreeMap::from([("password".to_owned(), value)]),
+            ..Secret::default()
+        };
+        assert_eq!(format!("{secret:?}"), "{\"password\"}");
+    }
+}
