@@ -38,8 +38,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// How much is read at once. Each watch has a connection of its own, and what one list needed once would be held for good.
 const BUFFER: usize = 16 << 10;
 
-/// A client that keeps its connections honest: kube's own keeps none alive and retries inside a call for minutes. It sends nothing while the
-/// fence is shut.
+/// A client that keeps its connections honest: kube's own keeps none alive and retries inside a call for minutes. It sends nothing while
+/// the fence is shut.
 pub fn client(config: &Config, metrics: &Arc<Metrics>, fence: Fence) -> kube::Result<Client> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);

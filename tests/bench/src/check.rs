@@ -73,6 +73,7 @@ mod tests {
     use super::*;
     use crate::{
         figures::Cost,
+        mix::Setting,
         record::Template,
         rig::{Requests, Still},
     };
@@ -83,7 +84,7 @@ mod tests {
             servers: 1.0,
             client: 0.1,
         };
-        let mut figures = Figures::of(100, false, &Template::default());
+        let mut figures = Figures::of(100, Setting::default(), &Template::default());
         figures.floor.push(cost);
         figures.operator.costs.push(cost);
         figures.operator.requests.push(Requests {

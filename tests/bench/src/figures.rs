@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     drill::Burst,
-    mix,
+    mix::{self, Setting},
     record::Template,
     rig::{Requests, Still},
 };
@@ -105,8 +105,9 @@ impl Worked {
 pub struct Figures {
     /// How many sets.
     pub n: usize,
-    /// Whether controllers, a scheduler and nodes worked beside.
-    pub full: bool,
+    /// What worked beside, and what was left out.
+    #[serde(flatten)]
+    pub setting: Setting,
     /// How many writes the floor makes.
     pub writes: usize,
     /// Bytes that the operator holds with nothing declared.
@@ -122,10 +123,10 @@ pub struct Figures {
 
 impl Figures {
     /// None yet.
-    pub fn of(n: usize, full: bool, template: &Template) -> Self {
+    pub fn of(n: usize, setting: Setting, template: &Template) -> Self {
         Self {
             n,
-            full,
+            setting,
             writes: template.count(n),
             idle: template.idle,
             ..Self::default()
@@ -134,16 +135,20 @@ impl Figures {
 
     /// Whether the same was measured.
     pub fn is_as(&self, other: &Self) -> bool {
-        (self.n, self.full) == (other.n, other.full)
+        (self.n, self.setting) == (other.n, other.setting)
     }
 
     /// What was measured, in words.
     pub fn name(&self) -> String {
-        let beside = match self.full {
+        let what = match self.setting.workers {
+            true => " that do not listen",
+            false => "",
+        };
+        let beside = match self.setting.full {
             true => " beside controllers, a scheduler and nodes",
             false => "",
         };
-        format!("{} sets{beside}", self.n)
+        format!("{} sets{what}{beside}", self.n)
     }
 
     /// Objects that people declared.

@@ -7,15 +7,16 @@ use anyhow::{Result, ensure};
 use crate::{
     children, drill,
     figures::{Cost, Worked},
-    floor, mix,
+    floor,
+    mix::{self, Setting},
     record::{self, Template},
     rig::{self, Operator, Rig, Subject},
 };
 
 /// The floor writes what was recorded.
-pub async fn floor(template: &Template, n: usize, full: bool) -> Result<Cost> {
-    let rig = Rig::begin(full, n).await?;
-    mix::declare(&rig.client, 0..n).await?;
+pub async fn floor(template: &Template, n: usize, setting: Setting) -> Result<Cost> {
+    let rig = Rig::begin(setting.full, n).await?;
+    mix::declare(&rig.client, setting, 0..n).await?;
     let uids = record::uids(&rig.client, 0..n).await?;
     let client = rig.bare_client().await?;
     let own = i32::try_from(std::process::id())?;
@@ -36,12 +37,12 @@ pub async fn operator(
     subject: &Subject,
     worked: &mut Worked,
     n: usize,
-    full: bool,
+    setting: Setting,
     still: Option<Duration>,
 ) -> Result<()> {
-    let rig = Rig::begin(full, n).await?;
+    let rig = Rig::begin(setting.full, n).await?;
     subject.allow(&rig).await?;
-    mix::declare(&rig.client, 0..n).await?;
+    mix::declare(&rig.client, setting, 0..n).await?;
     let before = rig.cpu()?;
     let operator = Operator::begin(subject, &rig.account)?;
     let mut servers = before;
@@ -53,7 +54,7 @@ pub async fn operator(
             })
             .await?;
         // Without controllers and nodes nothing ever runs, and the operator rests as soon as it has said so.
-        if !full || mix::is_ready(&rig.client).await? {
+        if !setting.full || mix::is_ready(&rig.client).await? {
             break rest;
         }
         let late = operator.begun.elapsed() > rig::PATIENCE;

@@ -27,6 +27,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use devcluster::image::rust::static_program;
 use figures::{Figures, Worked};
+use mix::Setting;
 use record::Template;
 use rig::Subject;
 
@@ -48,8 +49,11 @@ struct Arguments {
     /// With controllers, scheduler and nodes that exist in the API only
     #[arg(long)]
     full: bool,
+    /// Without Applications that listen: the API server needs longer for each address, the more of them there are
+    #[arg(long)]
+    workers: bool,
     /// With the peer beside
-    #[arg(long, conflicts_with = "full")]
+    #[arg(long, conflicts_with_all = ["full", "workers"])]
     peer: bool,
     /// For how many seconds it is watched while nothing happens; its watches are renewed about every five minutes
     #[arg(long, default_value_t = 60)]
@@ -118,7 +122,7 @@ fn keep(arguments: &Arguments, all: &[Figures]) -> Result<()> {
     kept.retain(|old| !all.iter().any(|new| new.is_as(old)));
     let text = serde_json::to_string_pretty(all)?;
     kept.extend(serde_json::from_str::<Vec<Figures>>(&text)?);
-    kept.sort_by_key(|figures| (figures.full, figures.n));
+    kept.sort_by_key(|figures| (figures.setting, figures.n));
     std::fs::write(&arguments.json, serde_json::to_string_pretty(&kept)?)?;
     plot::draw(&kept, &arguments.svg)?;
     let (json, svg) = (arguments.json.display(), arguments.svg.display());
@@ -135,10 +139,14 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figures>> {
         true => Some(Subject::Peer(peer::program()?)),
         false => None,
     };
-    let template = Template::record(&operator, arguments.full).await?;
+    let setting = Setting {
+        full: arguments.full,
+        workers: arguments.workers,
+    };
+    let template = Template::record(&operator, setting).await?;
     let mut all = Vec::new();
     for n in &arguments.n {
-        let mut figures = Figures::of(*n, arguments.full, &template);
+        let mut figures = Figures::of(*n, setting, &template);
         for _ in 0..arguments.blocks {
             block(arguments, &template, &operator, peer.as_ref(), &mut figures).await?;
         }
@@ -155,20 +163,20 @@ async fn block(
     peer: Option<&Subject>,
     figures: &mut Figures,
 ) -> Result<()> {
-    let (n, full) = (figures.n, figures.full);
+    let (n, setting) = (figures.n, figures.setting);
     let still = Duration::from_secs(arguments.still);
-    figures.floor.push(legs::floor(template, n, full).await?);
-    legs::operator(operator, &mut figures.operator, n, full, Some(still)).await?;
+    figures.floor.push(legs::floor(template, n, setting).await?);
+    legs::operator(operator, &mut figures.operator, n, setting, Some(still)).await?;
     if let Some(peer) = peer {
         let worked = figures.peer.get_or_insert_with(Worked::default);
-        legs::operator(peer, worked, n, full, None).await?;
+        legs::operator(peer, worked, n, setting, None).await?;
         if !arguments.once {
-            legs::operator(peer, worked, n, full, None).await?;
+            legs::operator(peer, worked, n, setting, None).await?;
         }
     }
     if !arguments.once {
-        legs::operator(operator, &mut figures.operator, n, full, None).await?;
-        figures.floor.push(legs::floor(template, n, full).await?);
+        legs::operator(operator, &mut figures.operator, n, setting, None).await?;
+        figures.floor.push(legs::floor(template, n, setting).await?);
     }
     Ok(())
 }

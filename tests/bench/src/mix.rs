@@ -1,5 +1,7 @@
 //! What is declared: for each set an Application, an Environment with two containers, a Service and a Cronjob; ten sets to an Instance.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use devcluster::manifest;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -8,11 +10,22 @@ use kube::{
     api::{DynamicObject, ListParams},
     core::{ApiResource, GroupVersionKind},
 };
+use serde::{Deserialize, Serialize};
 
 /// How many sets stand in an Instance.
 pub const SHARE: usize = 10;
 /// How many requests are under way at once, the operator's default.
 pub const AT_ONCE: usize = 16;
+
+/// What works beside, and what is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+pub struct Setting {
+    /// Whether controllers, a scheduler and nodes work beside.
+    pub full: bool,
+    /// Whether no Application listens: what takes an address from the API server takes it longer with each that is there.
+    #[serde(default)]
+    pub workers: bool,
+}
 
 /// The kinds of a set, and what its objects are called.
 pub const PARTS: [(&str, &str); 4] = [
@@ -65,7 +78,11 @@ fn instance_yaml(name: &str) -> String {
     )
 }
 
-fn set_yaml(name: &str) -> String {
+fn set_yaml(setting: Setting, name: &str) -> String {
+    let (port, web) = match setting.workers {
+        true => ("", "Worker"),
+        false => ("port: 8000", "Web"),
+    };
     format!(
         r#"
 apiVersion: roadstead.dev/v1alpha1
@@ -73,9 +90,9 @@ kind: Application
 metadata: {{name: {name}-app}}
 spec:
   image: docker.io/library/busybox:1.36
-  port: 8000
+  {port}
   containers:
-  - {{name: web, kind: Web, command: [sleep, "86400"]}}
+  - {{name: web, kind: {web}, command: [sleep, "86400"]}}
   - {{name: worker, kind: Worker, command: [sleep, "86400"]}}
 ---
 apiVersion: roadstead.dev/v1alpha1
@@ -97,7 +114,7 @@ spec: {{environmentRef: {{name: {name}-env}}, command: ["true"], frequency: Dail
 }
 
 /// Declares the sets of this range, and their Instances.
-pub async fn declare(client: &Client, sets: std::ops::Range<usize>) -> Result<()> {
+pub async fn declare(client: &Client, setting: Setting, sets: Range<usize>) -> Result<()> {
     manifest::apply(client, CLASS, None).await?;
     let instances: Vec<String> = sets.clone().step_by(SHARE).map(instance).collect();
     stream::iter(instances)
@@ -110,7 +127,7 @@ pub async fn declare(client: &Client, sets: std::ops::Range<usize>) -> Result<()
         .map(Ok)
         .try_for_each_concurrent(AT_ONCE, async |n| {
             let ns = format!("instance-{}", instance(n));
-            manifest::apply(client, &set_yaml(&set(n)), Some(&ns)).await
+            manifest::apply(client, &set_yaml(setting, &set(n)), Some(&ns)).await
         })
         .await
 }

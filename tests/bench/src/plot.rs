@@ -5,10 +5,12 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
-use crate::figures::Figures;
+use crate::{figures::Figures, mix::Setting};
 
 const SIZE: (u32, u32) = (900, 340);
 const FLOOR: RGBColor = RGBColor(140, 140, 140);
+const FLOOR_OF_WORKERS: RGBColor = RGBColor(200, 200, 200);
+const OPERATOR_OF_WORKERS: RGBColor = RGBColor(110, 180, 235);
 const PEER: RGBColor = RGBColor(220, 120, 0);
 const OPERATOR: RGBColor = RGBColor(0, 110, 180);
 
@@ -24,16 +26,42 @@ pub fn draw(all: &[Figures], file: &Path) -> Result<()> {
         let [left, right] = halves.as_slice() else {
             return Ok(());
         };
-        let alone = || all.iter().filter(|f| !f.full);
-        let points = |of: fn(&Figures) -> f64| alone().map(|f| (f.n as f64, of(f))).collect();
+        let with = |setting: Setting| all.iter().filter(move |f| f.setting == setting);
+        let points = |setting: Setting, of: fn(&Figures) -> f64| {
+            with(setting).map(|f| (f.n as f64, of(f))).collect()
+        };
+        let own: fn(&Figures) -> f64 = |f| f.operator.cpu();
+        let held: fn(&Figures) -> f64 = |f| f.operator.mebibytes();
+        let (web, workers) = (
+            Setting::default(),
+            Setting {
+                workers: true,
+                ..Setting::default()
+            },
+        );
         let cpu = [
-            ("operator", OPERATOR, points(|f| f.operator.cpu())),
-            ("floor", FLOOR, points(Figures::floor_cpu)),
+            ("operator", OPERATOR, points(web, own)),
+            ("floor", FLOOR, points(web, Figures::floor_cpu)),
+            (
+                "operator, workers alone",
+                OPERATOR_OF_WORKERS,
+                points(workers, own),
+            ),
+            (
+                "floor, workers alone",
+                FLOOR_OF_WORKERS,
+                points(workers, Figures::floor_cpu),
+            ),
         ];
         panel(left, "CPU seconds until all is written", &cpu)?;
-        let beside = alone().filter_map(|f| Some((f.n as f64, f.peer.as_ref()?.mebibytes())));
+        let beside = with(web).filter_map(|f| Some((f.n as f64, f.peer.as_ref()?.mebibytes())));
         let memory = [
-            ("operator", OPERATOR, points(|f| f.operator.mebibytes())),
+            ("operator", OPERATOR, points(web, held)),
+            (
+                "operator, workers alone",
+                OPERATOR_OF_WORKERS,
+                points(workers, held),
+            ),
             ("controller-runtime", PEER, beside.collect()),
         ];
         panel(right, "MiB at rest", &memory)?;
@@ -105,7 +133,7 @@ mod tests {
                 servers: n as f64,
                 client: 1.0,
             };
-            let mut figures = Figures::of(n, false, &Template::default());
+            let mut figures = Figures::of(n, Setting::default(), &Template::default());
             figures.floor.push(cost);
             figures.operator.costs.push(cost);
             figures.operator.memory.push(n as u64 * 100_000);

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::{
-    mix,
+    mix::{self, Setting},
     rig::{Operator, Rig, Subject},
 };
 
@@ -60,13 +60,13 @@ type Shared = Arc<(Client, Mutex<Vec<Write>>)>;
 
 impl Template {
     /// Records it on a cluster of its own.
-    pub async fn record(operator: &Subject, full: bool) -> Result<Self> {
-        let rig = Rig::begin(full, RECORDED).await?;
+    pub async fn record(operator: &Subject, setting: Setting) -> Result<Self> {
+        let rig = Rig::begin(setting.full, RECORDED).await?;
         let alone = Operator::begin(operator, &rig.account)?;
         alone.at_rest(|| Ok(())).await?;
         let idle = alone.memory()?;
         drop(alone);
-        mix::declare(&rig.client, 0..RECORDED).await?;
+        mix::declare(&rig.client, setting, 0..RECORDED).await?;
         let shared: Shared = Arc::new((rig.bare_client().await?, Mutex::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let server = format!("http://{}", listener.local_addr()?);
