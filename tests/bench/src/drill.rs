@@ -79,7 +79,6 @@ pub async fn edit(client: &Client, sets: usize, times: usize) -> Result<Vec<Dura
 pub async fn burst(client: &Client, times: usize) -> Result<Burst> {
     let sets = resource("apps", "v1", "StatefulSet", "statefulsets");
     let all: Api<DynamicObject> = Api::all_with(client.clone(), &sets);
-    let mut events = all.watch(&WatchParams::default(), "0").await?.boxed();
     let begun = Instant::now();
     let change = async {
         stream::iter(0..times)
@@ -98,8 +97,9 @@ pub async fn burst(client: &Client, times: usize) -> Result<Burst> {
             }
             missing.is_empty()
         };
-        let seen = seen(&mut events, followed).await;
-        seen.context("not every Service was stopped")?;
+        follow(&all, followed)
+            .await
+            .context("not every Service was stopped")?;
         anyhow::Ok(begun.elapsed())
     };
     let (changed, followed) = tokio::try_join!(change, follow)?;
@@ -137,6 +137,25 @@ async fn stop(client: &Client, set: usize) -> Result<()> {
     )
     .await?;
     Ok(())
+}
+
+/// Watches until it is so; where so much happens that the API server drops who is slow, anew from what stands.
+async fn follow(
+    api: &Api<DynamicObject>,
+    mut is: impl FnMut(&WatchEvent<DynamicObject>) -> bool,
+) -> Result<()> {
+    let watched = async {
+        loop {
+            let mut events = api.watch(&WatchParams::default(), "0").await?.boxed();
+            while let Some(Ok(event)) = events.next().await {
+                if is(&event) {
+                    return Ok(());
+                }
+            }
+        }
+    };
+    let watched = tokio::time::timeout(PATIENCE, watched);
+    watched.await.context("it never came")?
 }
 
 async fn seen(

@@ -148,7 +148,12 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figures>> {
     for n in &arguments.n {
         let mut figures = Figures::of(*n, setting, &template);
         for _ in 0..arguments.blocks {
-            block(arguments, &template, &operator, peer.as_ref(), &mut figures).await?;
+            let measured = block(arguments, &template, &operator, peer.as_ref(), &mut figures);
+            // What was measured until it failed took its time, too.
+            if let Err(error) = measured.await {
+                println!("{}", figures.table());
+                return Err(error);
+            }
         }
         println!("{}", figures.table());
         all.push(figures);
