@@ -48,22 +48,6 @@ use crate::{api::Backup, kinds::Of};
 
 impl Watched for Backup {
     const OF: Of = Of::Backup;
-
-    fn keys(&self) -> Vec<String> {
-        let spec = &self.spec;
-        let services = spec.service_ref.iter().map(|service| &service.name);
-        let parts = self.status.iter().flat_map(|status| &status.parts);
-        let services: BTreeSet<&String> = services
-            .chain(spec.services.iter().flatten())
-            .chain(parts.map(|part| &part.service))
-            .collect();
-        let environment = spec.environment_ref.iter();
-        services
-            .into_iter()
-            .map(|name| format!("service/{name}"))
-            .chain(environment.map(|e| format!("environment/{}", e.name)))
-            .collect()
-    }
 }
 
 enum State {

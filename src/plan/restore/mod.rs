@@ -39,8 +39,7 @@ impl Watched for Restore {
 
     fn keys(&self) -> Vec<String> {
         let into = self.spec.services.iter();
-        let into = into.map(|service| format!("into/{}", service.into));
-        into.chain([format!("backup/{}", self.spec.backup_ref.name)])
+        into.map(|service| format!("into/{}", service.into))
             .collect()
     }
 }

@@ -44,10 +44,6 @@ use crate::{
 
 impl Watched for Service {
     const OF: Of = Of::Service;
-
-    fn keys(&self) -> Vec<String> {
-        vec![format!("class/{}", self.spec.class_ref.name)]
-    }
 }
 
 enum State {
