@@ -91,6 +91,7 @@ mod tests {
             reads: 70,
             writes: 2000,
             conflicts: 0,
+            passes: 0,
         });
         figures.operator.memory.push(20 << 20);
         figures.operator.restart_writes.push(1);

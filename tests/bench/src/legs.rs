@@ -82,11 +82,11 @@ async fn again(
 ) -> Result<()> {
     let again = Operator::begin(subject, &rig.account)?;
     let begun = again.begun;
-    let last = again.at_rest(|| Ok(())).await?.last;
+    let done = again.at_rest(|| Ok(())).await?.done;
     let repeated = again.requests().await?;
     worked
         .restart
-        .push(last.duration_since(begun).as_secs_f64());
+        .push(done.duration_since(begun).as_secs_f64());
     worked.restart_writes.push(repeated.writes);
     worked.fresh_memory.push(again.memory()?);
     if let Some(watched) = still {

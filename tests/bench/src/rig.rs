@@ -204,10 +204,15 @@ impl Operator {
     pub async fn requests(&self) -> Result<Requests> {
         let text = self.ask("/metrics").await?;
         let mut requests = Requests::default();
+        for line in text.lines() {
+            let under_way = ["workqueue_depth ", "controller_runtime_active_workers "];
+            if under_way.iter().any(|name| line.starts_with(name)) {
+                requests.passes += value(line)?;
+            }
+        }
         let lines = text.lines();
         for line in lines.filter(|l| l.starts_with("rest_client_requests_total{")) {
-            let count: f64 = line.rsplit(' ').next().context("no count")?.parse()?;
-            let count = count as u64;
+            let count = value(line)?;
             match line.contains("method=\"GET\"") {
                 true => requests.reads += count,
                 false => requests.writes += count,
@@ -219,27 +224,31 @@ impl Operator {
         Ok(requests)
     }
 
-    /// Waits until it has nothing more to write; `watch` is called after each write.
+    /// Waits until it has nothing more to write and looks at nothing any more; `watch` is called after each write.
     pub async fn at_rest(&self, mut watch: impl FnMut() -> Result<()>) -> Result<Rest> {
         let deadline = Instant::now() + PATIENCE;
-        let (mut last, mut used, mut writes) = (Instant::now(), 0.0, 0);
-        let (mut asked, mut idle) = (0, 0);
+        let (mut last, mut writes) = (Instant::now(), 0);
+        let (mut done, mut used) = (last, 0.0);
+        let (mut polls, mut asked) = (0, 0);
         while Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(50)).await;
+            polls += 1;
             let now = self.requests().await.unwrap_or_default();
             let ready = self.ask("/readyz").await.is_ok_and(|a| a.contains(" 200 "));
-            if now.writes != writes || !ready {
-                (last, used, writes) = (Instant::now(), self.cpu()?, now.writes);
-                (asked, idle) = (asked + idle + 1, 0);
+            let wrote = now.writes != writes || !ready;
+            if wrote {
+                (last, writes) = (Instant::now(), now.writes);
                 watch()?;
+            }
+            if wrote || now.passes > 0 {
+                (done, used, asked) = (Instant::now(), self.cpu()?, polls);
                 continue;
             }
-            idle += 1;
-            if last.elapsed() > QUIET {
-                // Since its last write it does nothing but answer us, and that is no work of its own.
-                let answers = f64::from(asked) * (self.cpu()? - used) / f64::from(idle);
+            if done.elapsed() > QUIET {
+                // Since then it does nothing but answer us, and that is no work of its own.
+                let answers = f64::from(asked) * (self.cpu()? - used) / f64::from(polls - asked);
                 let cpu = (used - answers).max(0.0);
-                return Ok(Rest { last, cpu });
+                return Ok(Rest { last, done, cpu });
             }
         }
         bail!("it never came to rest")
@@ -285,7 +294,9 @@ impl Drop for Operator {
 pub struct Rest {
     /// When its last write was.
     pub last: Instant,
-    /// CPU seconds that it had used by then.
+    /// When it last looked at something.
+    pub done: Instant,
+    /// CPU seconds that it had used by then, without those that our questions cost.
     pub cpu: f64,
 }
 
@@ -311,6 +322,15 @@ pub struct Requests {
     pub writes: u64,
     /// Answers that somebody else was faster.
     pub conflicts: u64,
+    /// Objects that wait, and passes that are under way.
+    #[serde(skip)]
+    pub passes: u64,
+}
+
+/// The value of a metric.
+fn value(line: &str) -> Result<u64> {
+    let value: f64 = line.rsplit(' ').next().context("no value")?.parse()?;
+    Ok(value as u64)
 }
 
 /// CPU seconds that a process has used.
